@@ -1,0 +1,236 @@
+"""A run in one file: everything needed to go on with it exactly, and to know what it is.
+
+A file is written beside its target and moved over it, so a crash, a full disk or a `kill -9`
+leaves the last whole checkpoint. It is read with `weights_only=True`, which builds tensors and
+plain containers and runs no code, and then held against a fresh network of the same settings:
+names, shapes, types and finiteness must match, or nothing is taken from it.
+
+The tutorial keeps two files instead, `model.pth` and `optimizer.pth`; `export_tutorial` and
+`load_tutorial` write and read that pair.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from torch import Tensor, nn
+
+from .config import TUTORIAL, TrainConfig
+from .errors import CheckpointError, ConfigError
+from .history import History
+from .models import build
+
+FORMAT = 1
+MAX_BYTES = 64 * 2**20
+"""A larger file is refused unread; a real checkpoint has a few MB at most."""
+
+_KEYS = {"format", "config", "model", "optimizer", "generator", "device", "threads",
+         "batches_done", "history"}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Checkpoint:
+    """A training run at one moment; every tensor is a copy, on the CPU.
+
+    `optimizer` is the optimizer's own `state_dict()`, `generator` u8 the state of the generator
+    behind dropout, on `device` ("cpu" or "cuda"). `batches_done` counts steps from the start of
+    the run, which with the config's seed fixes the place in the data.
+    """
+
+    config: TrainConfig
+    model: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    generator: Tensor
+    device: str
+    threads: int
+    batches_done: int
+    history: History
+
+    def network(self) -> nn.Module:
+        """The network with these weights, in evaluation mode, on the CPU."""
+        network = build(self.config.network)
+        network.load_state_dict(self.model)
+        return network.eval()
+
+    def save(self, path: Path) -> None:
+        """Write atomically. Raises CheckpointError when the file cannot be written."""
+        content = {
+            "format": FORMAT,
+            "config": self.config.to_dict(),
+            "model": self.model,
+            "optimizer": self.optimizer,
+            "generator": self.generator,
+            "device": self.device,
+            "threads": self.threads,
+            "batches_done": self.batches_done,
+            "history": self.history.state_dict(),
+        }
+        write_atomically(path, lambda file: torch.save(content, file))
+
+    @classmethod
+    def load(cls, path: Path) -> Checkpoint:
+        """Read and check. Raises CheckpointError when it is not a whole, fitting checkpoint."""
+        content = _read(path)
+        if not isinstance(content, dict) or "format" not in content:
+            raise CheckpointError(
+                f"{path.name} is not a checkpoint of this program. A tutorial's model.pth goes"
+                " together with its optimizer.pth."
+            )
+        if content["format"] != FORMAT or set(content) != _KEYS:
+            raise CheckpointError(
+                f"{path.name} has another checkpoint format than the one this version reads"
+                f" ({FORMAT}). Use the version that wrote it."
+            )
+        try:
+            return _checked(cls(**_fields(content)))
+        except (ConfigError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CheckpointError(f"{path.name} does not fit: {_first_line(error)}") from error
+
+
+def export_tutorial(checkpoint: Checkpoint, model: Path, optimizer: Path) -> None:
+    """Write the tutorial's pair, as its `torch.save(….state_dict(), …)` lines would.
+
+    Raises CheckpointError when a file cannot be written.
+    """
+    write_atomically(model, lambda file: torch.save(checkpoint.model, file))
+    write_atomically(optimizer, lambda file: torch.save(checkpoint.optimizer, file))
+
+
+def load_tutorial(model: Path, optimizer: Path) -> Checkpoint:
+    """The tutorial's pair as the start of a run with empty history, at the end of no epoch.
+
+    Learning rate and momentum are taken from the optimizer. The pair does not say how far it was
+    trained, so counting starts anew. Raises CheckpointError when the two do not fit `Net`.
+    """
+    weights, state = _read(model), _read(optimizer)
+    try:
+        group = state["param_groups"][0]
+        config = replace(
+            TUTORIAL, learning_rate=float(group["lr"]), momentum=float(group["momentum"])
+        )
+        return _checked(
+            Checkpoint(
+                config=config,
+                model=dict(weights),
+                optimizer=state,
+                generator=torch.Generator().manual_seed(config.seed).get_state(),
+                device="cpu",
+                threads=torch.get_num_threads(),
+                batches_done=0,
+                history=History(),
+            )
+        )
+    except (ConfigError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(
+            f"{model.name} and {optimizer.name} are not the tutorial's pair: {_first_line(error)}"
+        ) from error
+
+
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Call `write` with a new file that then takes `path`'s place, whole or not at all.
+
+    Raises CheckpointError when the disk is full or the folder cannot be written to.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}-", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            write(file.file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except (OSError, RuntimeError) as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        reason = error.strerror if isinstance(error, OSError) else "the disk may be full"
+        raise CheckpointError(
+            f"{path.name} could not be written: {reason}. What was saved before is unchanged."
+        ) from error
+
+
+def _read(path: Path) -> Any:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise CheckpointError(
+                f"{path.name} is larger than {MAX_BYTES >> 20} MB, which no checkpoint here is."
+            )
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
+                    raise CheckpointError(f"{path.name} unpacks to more than a checkpoint holds.")
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"There is no checkpoint {path}.") from error
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path.name} is not a checkpoint, or holds more than tensors and plain values,"
+            " which is refused because it could run code."
+        ) from error
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise CheckpointError(
+            f"{path.name} cannot be read as a checkpoint: it is cut short or another kind of file."
+        ) from error
+
+
+def _fields(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "config": TrainConfig.from_dict(content["config"]),
+        "model": dict(content["model"]),
+        "optimizer": dict(content["optimizer"]),
+        "generator": content["generator"],
+        "device": str(content["device"]),
+        "threads": int(content["threads"]),
+        "batches_done": int(content["batches_done"]),
+        "history": History.from_state_dict(content["history"]),
+    }
+
+
+def _checked(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint, when it fits its own config. Raises ValueError saying what does not."""
+    network = build(checkpoint.config.network)
+    _same_layout(checkpoint.model, network.state_dict(), "the weights")
+    parameters = list(network.parameters())
+    (group,) = checkpoint.optimizer["param_groups"]
+    if list(group["params"]) != list(range(len(parameters))):
+        raise ValueError("the optimizer was made for another network")
+    for index, state in checkpoint.optimizer["state"].items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.numel() > 1:
+                _same_tensor(value, parameters[index], f"the optimizer's {name}")
+    generator = checkpoint.generator
+    if not isinstance(generator, Tensor) or generator.dtype != torch.uint8:
+        raise ValueError("the random state is not one")
+    if checkpoint.batches_done < 0 or checkpoint.threads < 1:
+        raise ValueError("its position is not one")
+    return checkpoint
+
+
+def _same_layout(state: Mapping[str, Any], expected: Mapping[str, Tensor], what: str) -> None:
+    if set(state) != set(expected):
+        raise ValueError(f"{what} belong to another network")
+    for name, tensor in expected.items():
+        _same_tensor(state[name], tensor, name)
+
+
+def _same_tensor(value: Any, expected: Tensor, name: str) -> None:
+    if not isinstance(value, Tensor) or value.shape != expected.shape:
+        raise ValueError(f"{name} is not a tensor of shape {list(expected.shape)}")
+    if value.dtype != expected.dtype:
+        raise ValueError(f"{name} is {value.dtype}, not {expected.dtype}")
+    if not value.isfinite().all():
+        raise ValueError(f"{name} holds values that are not finite numbers")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,95 @@
+"""What a training run is made of: one frozen dataclass, and the recipes that fill it.
+
+The command line's flags and the page's controls read their defaults and ranges from here, and
+the ranges are enforced here, whoever asks. Where things live (data, runs) is not configuration
+of a run: `data_dir()` and `runs_dir()` read it from the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError
+
+NETWORKS = ("net",)
+DATASETS = ("mnist",)
+
+
+def _ranged(default: Any, low: float, high: float, help: str) -> Any:
+    """A number with its default, inclusive range and one-line explanation."""
+    return field(default=default, metadata={"low": low, "high": high, "help": help})
+
+
+def _one_of(default: str, choices: tuple[str, ...], help: str) -> Any:
+    return field(default=default, metadata={"choices": choices, "help": help})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """All that decides a run's result, apart from the data, the device and the thread count.
+
+    The defaults are the tutorial's. Raises ConfigError when a value is of the wrong type or
+    outside its range.
+    """
+
+    recipe: str = field(default="tutorial", metadata={"help": "name of the recipe, for display"})
+    network: str = _one_of("net", NETWORKS, "which network is trained")
+    dataset: str = _one_of("mnist", DATASETS, "what it is trained and tested on")
+    epochs: int = _ranged(3, 1, 100, "passes over the training set, in all")
+    batch_size: int = _ranged(64, 1, 4096, "examples per step")
+    learning_rate: float = _ranged(0.01, 1e-6, 10.0, "step size of gradient descent")
+    momentum: float = _ranged(0.5, 0.0, 0.999, "share of the last step kept in the next")
+    log_interval: int = _ranged(10, 1, 10_000, "steps between two logged losses")
+    seed: int = _ranged(1, 0, 2**31 - 1, "decides initial weights, batch order and dropout")
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            _check(f.name, getattr(self, f.name), f.type, f.metadata)
+
+    def to_dict(self) -> dict[str, str | int | float]:
+        """Plain values by field name, for JSON and checkpoints."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Any) -> TrainConfig:
+        """The inverse of `to_dict`. Raises ConfigError for missing, unknown or bad fields."""
+        if not isinstance(values, dict) or set(values) != {f.name for f in fields(cls)}:
+            raise ConfigError("The settings do not have the fields this version knows.")
+        return cls(**values)
+
+
+def data_dir() -> Path:
+    """Folder of the datasets: MNIST_DATA_DIR, or `data` in the working directory."""
+    return Path(os.environ.get("MNIST_DATA_DIR") or "data")
+
+
+def runs_dir() -> Path:
+    """Folder of the training runs: MNIST_RUNS_DIR, or `runs` in the working directory."""
+    return Path(os.environ.get("MNIST_RUNS_DIR") or "runs")
+
+
+def shipped_weights(recipe: str) -> Path:
+    """The checkpoint that comes with the project for a recipe."""
+    return Path(__file__).parent.parent / "weights" / f"{recipe}.pt"
+
+
+def _check(name: str, value: object, kind: Any, metadata: Any) -> None:
+    label = name.replace("_", " ")
+    accepted: Any = {"int": int, "float": (int, float), "str": str}[kind]
+    if isinstance(value, bool) or not isinstance(value, accepted):
+        expected = {"int": "a whole number", "float": "a number", "str": "a name"}[kind]
+        raise ConfigError(f"{label} must be {expected}, not {value!r}.")
+    if "choices" in metadata and value not in metadata["choices"]:
+        raise ConfigError(f"{label} must be one of {', '.join(metadata['choices'])}, not {value}.")
+    if "low" in metadata and not metadata["low"] <= value <= metadata["high"]:  # type: ignore[operator]
+        low, high = metadata["low"], metadata["high"]
+        raise ConfigError(f"{label} must be between {low:g} and {high:,g}, not {value:g}.")
+
+
+TUTORIAL = TrainConfig()
+RECIPES = {"tutorial": TUTORIAL}
+SHIPPED = ("tutorial",)
+"""Recipes whose weights come with the project; the first is the reader where none is chosen."""

@@ -1,0 +1,55 @@
+"""Every error a user can cause or meet, in one small tree.
+
+    MnistError              exit code 1   anything below; caught once at each edge
+    ├── ConfigError         2             a setting is unknown, out of range or fixed by now
+    ├── DataError           3             a dataset is missing, damaged or cannot be fetched
+    ├── CheckpointError     4             a checkpoint cannot be read, written or does not fit
+    ├── DrawingError        5             a drawing or picture cannot be used
+    ├── TrainingError       6             a run cannot go on (its loss is no longer a number)
+    └── BusyError           7             no room for another run, or the run is in use
+
+A message is one sentence or two: what happened, with which value, and what to do. The command
+line prints it and exits with the class's `exit_code`; the page shows it.
+"""
+
+
+class MnistError(Exception):
+    """Base of every error whose message is meant for the user."""
+
+    exit_code = 1
+
+
+class ConfigError(MnistError):
+    """A setting is unknown, out of range, or cannot be changed now."""
+
+    exit_code = 2
+
+
+class DataError(MnistError):
+    """A dataset is missing, damaged, or cannot be fetched."""
+
+    exit_code = 3
+
+
+class CheckpointError(MnistError):
+    """A checkpoint cannot be read or written, or belongs to something else."""
+
+    exit_code = 4
+
+
+class DrawingError(MnistError):
+    """A drawing or picture is broken, too large, or not one at all."""
+
+    exit_code = 5
+
+
+class TrainingError(MnistError):
+    """A run cannot go on: its loss or its weights are no longer finite numbers."""
+
+    exit_code = 6
+
+
+class BusyError(MnistError):
+    """Every training slot is taken, or the run is being used elsewhere."""
+
+    exit_code = 7

@@ -1,0 +1,220 @@
+"""The training loop: a generator of events that can be left, saved and resumed at any batch.
+
+A run's result is decided by its config, its data, the device and the thread count. The order of
+batches is a function of (seed, epoch), so the place in the data is one integer; dropout draws
+from the run's own generator, whose state is part of the checkpoint. Whenever the generator has
+yielded, `checkpoint()` is complete: a run resumed from it goes on as if it had never stopped, to
+the last bit on the same device with the same number of threads.
+
+The loop does no printing, drawing, saving or waiting; whoever consumes the events does.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .checkpoint import Checkpoint
+from .config import TrainConfig
+from .data import Split, batches, normalize
+from .errors import ConfigError, TrainingError
+from .evaluation import evaluate
+from .history import EvalEvent, Event, History, StepEvent
+from .models import build, draw_dropout_from, initialize
+
+
+class Trainer:
+    """One run: a network, its optimizer, its place in the data and its history."""
+
+    def __init__(self, config: TrainConfig, device: str = "cpu") -> None:
+        """A run before its first step, on "auto", "cpu" or "cuda" (ConfigError if absent)."""
+        self.config = config
+        self.device = torch.device(choose_device(device))
+        self.history = History()
+        self.batches_done = 0
+        self._resumed = False
+        # The weights are drawn on the CPU, so that a seed means the same on every device.
+        self.model = build(config.network)
+        initialize(self.model, torch.Generator().manual_seed(config.seed))
+        self.model.to(self.device)
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = _optimizer(self.model, config)
+        self.generator = torch.Generator(self.device).manual_seed(config.seed)
+        draw_dropout_from(self.model, self.generator)
+
+    @classmethod
+    def fresh(cls, config: TrainConfig, device: str = "cpu") -> Trainer:
+        """A new run."""
+        return cls(config, device)
+
+    @classmethod
+    def resume(
+        cls, checkpoint: Checkpoint, epochs: int | None = None, device: str | None = None
+    ) -> Trainer:
+        """Go on with a run, to `epochs` in all (default: as it was), on its own device or another.
+
+        On another device the random state cannot be carried over; dropout then starts from the
+        seed and the position, and the result is as good but not the same to the bit.
+        Raises ConfigError for fewer epochs than are done.
+        """
+        trainer = cls(checkpoint.config, device or checkpoint.device)
+        trainer.model.load_state_dict(checkpoint.model)
+        trainer.optimizer.load_state_dict(checkpoint.optimizer)
+        _match_layout(trainer.optimizer)
+        trainer.batches_done = checkpoint.batches_done
+        trainer._resumed = checkpoint.batches_done > 0
+        trainer.history = History.from_state_dict(checkpoint.history.state_dict())
+        if trainer.device.type == checkpoint.device:
+            trainer.generator.set_state(checkpoint.generator)
+        else:
+            trainer.generator.manual_seed(checkpoint.config.seed + checkpoint.batches_done)
+        if epochs is not None:
+            trainer.config = replace(checkpoint.config, epochs=epochs)
+        return trainer
+
+    def events(self, train: Split, test: Split) -> Iterator[Event]:
+        """Train to the end: a StepEvent every `log_interval` steps, an EvalEvent before the first
+        step and after each epoch. Each is already part of `history`.
+
+        Raises TrainingError when the loss is no longer finite, ConfigError when more epochs are
+        done than the config has.
+        """
+        return (event for event in self.batches(train, test) if event is not None)
+
+    def batches(self, train: Split, test: Split) -> Iterator[Event | None]:
+        """`events()` with a None after every other step, for consumers that may leave at any."""
+        config = self.config
+        per_epoch = math.ceil(len(train) / config.batch_size)
+        if self.batches_done > config.epochs * per_epoch:
+            raise ConfigError(
+                f"This run has already gone beyond {config.epochs} epochs; choose more."
+            )
+        train, clock = _on(train, self.device), _Clock(self.history.seconds)
+        while True:
+            epoch, done = divmod(self.batches_done, per_epoch)
+            seen = epoch * len(train) + done * config.batch_size
+            if self._resumed:
+                self.history.resumes.append(seen)
+                self._resumed = False
+            if done == 0 and not self._has_evaluated(seen):
+                yield self._record(self._evaluate(test, seen, clock))
+            if epoch == config.epochs:
+                return
+            order = list(batches(len(train), config.batch_size, config.seed, epoch))
+            for batch in range(done, per_epoch):
+                loss = self._step(train, order[batch])
+                self.batches_done += 1
+                if batch % config.log_interval:
+                    yield None
+                    continue
+                value = loss.item()
+                if not math.isfinite(value):
+                    raise TrainingError(_DIVERGED)
+                seen = epoch * len(train) + batch * config.batch_size
+                yield self._record(
+                    StepEvent(examples_seen=seen, loss=value, seconds=clock.seconds())
+                )
+
+    def checkpoint(self) -> Checkpoint:
+        """The run as it stands, copied. Raises TrainingError when a weight is not finite."""
+        model = {name: _copy(tensor) for name, tensor in self.model.state_dict().items()}
+        if not all(tensor.isfinite().all() for tensor in model.values()):
+            raise TrainingError(_DIVERGED)
+        return Checkpoint(
+            config=self.config,
+            model=model,
+            optimizer=_copy(self.optimizer.state_dict()),
+            generator=self.generator.get_state(),
+            device=self.device.type,
+            threads=torch.get_num_threads(),
+            batches_done=self.batches_done,
+            history=History.from_state_dict(self.history.state_dict()),
+        )
+
+    def _step(self, train: Split, index: Tensor) -> Tensor:
+        self.model.train()
+        loss = F.nll_loss(self.model(normalize(train.images[index])), train.labels[index])
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
+    def _evaluate(self, test: Split, seen: int, clock: _Clock) -> EvalEvent:
+        result = evaluate(self.model, test, self.device)
+        return EvalEvent(
+            examples_seen=seen,
+            loss=result.loss,
+            accuracy=result.accuracy,
+            seconds=clock.seconds(),
+        )
+
+    def _has_evaluated(self, seen: int) -> bool:
+        evaluations = self.history.evaluations
+        return bool(evaluations) and evaluations[-1].examples_seen == seen
+
+    def _record(self, event: Event) -> Event:
+        self.history.add(event)
+        return event
+
+
+def choose_device(name: str) -> str:
+    """Settle "auto", "cpu" or "cuda" to one of the last two; ConfigError when it is not there."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"device must be auto, cpu or cuda, not {name}.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("There is no CUDA device here; choose device cpu or auto.")
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return name
+
+
+_DIVERGED = (
+    "The loss is no longer a finite number, so the run cannot go on. Its last good checkpoint is"
+    " kept; start again with a smaller learning rate."
+)
+
+
+class _Clock:
+    """Seconds of training, going on from an earlier session's."""
+
+    def __init__(self, before: float) -> None:
+        self._start = time.perf_counter() - before
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self._start
+
+
+def _optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    return torch.optim.SGD(
+        model.parameters(), lr=config.learning_rate, momentum=config.momentum, fused=True
+    )
+
+
+def _match_layout(optimizer: torch.optim.Optimizer) -> None:
+    """Lay loaded momentum out in memory as its parameter is: the fused step assumes that it is."""
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter).copy_(value)
+
+
+def _on(split: Split, device: torch.device) -> Split:
+    return Split(split.images.to(device), split.labels.to(device))
+
+
+def _copy(state: Any) -> Any:
+    """A deep copy of nested containers with every tensor on the CPU."""
+    if isinstance(state, Tensor):
+        return state.detach().cpu().clone(memory_format=torch.contiguous_format)
+    if isinstance(state, dict):
+        return {key: _copy(value) for key, value in state.items()}
+    if isinstance(state, list):
+        return [_copy(value) for value in state]
+    return state
