@@ -66,7 +66,8 @@ class Trainer:
         """
         trainer = cls(checkpoint.config, device or checkpoint.device)
         trainer.model.load_state_dict(checkpoint.model)
-        trainer.optimizer.load_state_dict(checkpoint.optimizer)
+        settings = trainer.optimizer.state_dict()["param_groups"]  # the config's, not the file's
+        trainer.optimizer.load_state_dict({**checkpoint.optimizer, "param_groups": settings})
         _match_layout(trainer.optimizer)
         trainer.batches_done = checkpoint.batches_done
         trainer._resumed = checkpoint.batches_done > 0
@@ -99,7 +100,7 @@ class Trainer:
         train, clock = _on(train, self.device), _Clock(self.history.seconds)
         while True:
             epoch, done = divmod(self.batches_done, per_epoch)
-            seen = epoch * len(train) + done * config.batch_size
+            seen = self.examples_seen(len(train))
             if self._resumed:
                 self.history.resumes.append(seen)
                 self._resumed = False
@@ -118,9 +119,13 @@ class Trainer:
                 if not math.isfinite(value):
                     raise TrainingError(_DIVERGED)
                 seen = epoch * len(train) + batch * config.batch_size
-                yield self._record(
-                    StepEvent(examples_seen=seen, loss=value, seconds=clock.seconds())
-                )
+                event = StepEvent(examples_seen=seen, loss=value, seconds=clock.seconds())
+                yield self._record(event)
+
+    def examples_seen(self, count: int) -> int:
+        """Training examples seen so far, in a run over a training set of `count`."""
+        epochs, batch = divmod(self.batches_done, math.ceil(count / self.config.batch_size))
+        return epochs * count + batch * self.config.batch_size
 
     def checkpoint(self) -> Checkpoint:
         """The run as it stands, copied. Raises TrainingError when a weight is not finite."""

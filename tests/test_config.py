@@ -1,0 +1,40 @@
+import pytest
+
+from mnist_core.config import TUTORIAL, TrainConfig
+from mnist_core.errors import ConfigError
+
+
+def test_the_defaults_are_the_tutorials():
+    assert (TUTORIAL.epochs, TUTORIAL.batch_size, TUTORIAL.log_interval) == (3, 64, 10)
+    assert (TUTORIAL.learning_rate, TUTORIAL.momentum, TUTORIAL.seed) == (0.01, 0.5, 1)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("epochs", -1, "epochs must be between 1 and 100, not -1"),
+        ("epochs", 3.0, "epochs must be a whole number"),
+        ("epochs", True, "epochs must be a whole number"),
+        ("batch_size", 0, "batch size must be between 1 and 4,096, not 0"),
+        ("learning_rate", float("nan"), "learning rate must be between"),
+        ("learning_rate", "fast", "learning rate must be a number"),
+        ("momentum", 1.0, "momentum must be between 0 and 0.999"),
+        ("seed", 2**40, "seed must be between"),
+        ("network", "resnet", "network must be one of"),
+        ("dataset", "cifar", "dataset must be one of"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused_with_its_name_value_and_range(field, value, said):
+    with pytest.raises(ConfigError, match=said):
+        TrainConfig(**{field: value})
+
+
+def test_a_config_survives_the_way_through_plain_values():
+    config = TrainConfig(epochs=8, learning_rate=0.1, seed=7)
+    assert TrainConfig.from_dict(config.to_dict()) == config
+
+
+@pytest.mark.parametrize("values", [{}, None, [], {**TUTORIAL.to_dict(), "extra": 1}])
+def test_settings_with_other_fields_are_refused(values):
+    with pytest.raises(ConfigError):
+        TrainConfig.from_dict(values)

@@ -1,0 +1,39 @@
+import torch
+
+from mnist_core.history import EvalEvent, History, StepEvent
+
+
+def a_history():
+    history = History(resumes=[640])
+    history.add(EvalEvent(examples_seen=0, loss=2.3, accuracy=0.1, seconds=0.5))
+    history.add(StepEvent(examples_seen=0, loss=2.31, seconds=0.6))
+    history.add(StepEvent(examples_seen=640, loss=0.1 + 0.2, seconds=0.7))
+    history.add(EvalEvent(examples_seen=1280, loss=0.2, accuracy=0.975, seconds=1.5))
+    return history
+
+
+def test_a_history_survives_the_way_through_its_state_to_the_last_bit():
+    history = a_history()
+    again = History.from_state_dict(history.state_dict())
+    assert again.steps == history.steps
+    assert again.evaluations == history.evaluations
+    assert again.resumes == [640]
+
+
+def test_an_empty_history_survives_too():
+    assert History.from_state_dict(History().state_dict()).steps == []
+
+
+def test_seconds_is_the_time_of_the_last_event_of_either_kind():
+    assert a_history().seconds == 1.5
+    assert History().seconds == 0.0
+
+
+def test_seconds_to_an_accuracy_is_when_it_was_first_reached():
+    assert a_history().seconds_to(0.97) == 1.5
+    assert a_history().seconds_to(0.1) == 0.5
+    assert a_history().seconds_to(0.99) is None
+
+
+def test_the_state_is_tensors_only():
+    assert all(isinstance(value, torch.Tensor) for value in a_history().state_dict().values())

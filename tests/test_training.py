@@ -1,0 +1,249 @@
+"""The loop against the tutorial's own, and a stopped run against an uninterrupted one."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from digits import small_split
+from test_models import TutorialNet
+from torch.nn import functional as F
+
+from mnist_core.checkpoint import Checkpoint
+from mnist_core.config import TrainConfig
+from mnist_core.data import batches, normalize
+from mnist_core.errors import ConfigError, TrainingError
+from mnist_core.history import EvalEvent, StepEvent
+from mnist_core.models import Dropout
+from mnist_core.training import Trainer, choose_device
+
+TRAIN, TEST = small_split(500, seed=1), small_split(200, seed=2)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def config(**settings):
+    return TrainConfig(**{"epochs": 2, "batch_size": 32, "log_interval": 3, **settings})
+
+
+def finished(trainer):
+    for _ in trainer.events(TRAIN, TEST):
+        pass
+    return trainer
+
+
+def assert_same_run(one, other):
+    for a, b in zip(one.model.parameters(), other.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+        mine, theirs = one.optimizer.state[a], other.optimizer.state[b]
+        assert torch.equal(mine["momentum_buffer"], theirs["momentum_buffer"])
+    for a, b in zip(one.history.steps, other.history.steps, strict=True):
+        assert (a.examples_seen, a.loss) == (b.examples_seen, b.loss)
+    for a, b in zip(one.history.evaluations, other.history.evaluations, strict=True):
+        assert (a.examples_seen, a.loss, a.accuracy) == (b.examples_seen, b.loss, b.accuracy)
+
+
+def test_without_dropout_our_losses_are_those_of_the_tutorials_loop():
+    ours = Trainer.fresh(config(epochs=2, log_interval=1))
+    for module in ours.model.modules():
+        if isinstance(module, Dropout):
+            module.forward = lambda x: x
+    theirs = TutorialNet()
+    theirs.load_state_dict(ours.checkpoint().model)
+    theirs.conv2_drop.p = 0.0
+    optimizer = torch.optim.SGD(theirs.parameters(), lr=0.01, momentum=0.5)
+    expected = []
+    for epoch in range(2):
+        for index in batches(len(TRAIN), 32, seed=1, epoch=epoch):
+            # Evaluation mode turns off F.dropout, and changes nothing else in this network.
+            theirs.eval()
+            optimizer.zero_grad()
+            loss = F.nll_loss(theirs(normalize(TRAIN.images[index])), TRAIN.labels[index])
+            loss.backward()
+            optimizer.step()
+            expected.append(loss.item())
+    finished(ours)
+    assert [e.loss for e in ours.history.steps] == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_curve_counts_examples_as_the_tutorial_does():
+    """500 examples in batches of 32 are 16 steps; every 3rd is logged: at 0, 96, … 480."""
+    trainer = finished(Trainer.fresh(config(epochs=2)))
+    first = list(range(0, 500, 96))
+    assert [e.examples_seen for e in trainer.history.steps] == first + [500 + x for x in first]
+    assert [e.examples_seen for e in trainer.history.evaluations] == [0, 500, 1000]
+
+
+def test_it_learns():
+    trainer = finished(Trainer.fresh(config(epochs=8, learning_rate=0.05)))
+    assert trainer.history.evaluations[0].accuracy < 0.3
+    assert trainer.history.evaluations[-1].accuracy > 0.9
+
+
+@pytest.mark.parametrize("stop_after", [1, 2, 7, 16, 17, 18, 30])
+def test_a_resumed_run_equals_the_uninterrupted_one(tmp_path, stop_after):
+    whole = finished(Trainer.fresh(config(epochs=3)))
+    stopped = Trainer.fresh(config(epochs=2))
+    for number, _ in enumerate(stopped.batches(TRAIN, TEST), 1):
+        if number == stop_after:
+            break
+    stopped.checkpoint().save(tmp_path / "checkpoint.pt")
+    finished(stopped)  # going on with the one that was saved must not touch the saved one
+    resumed = Trainer.resume(Checkpoint.load(tmp_path / "checkpoint.pt"), epochs=3)
+    assert_same_run(finished(resumed), whole)
+
+
+def test_every_event_leaves_a_complete_checkpoint():
+    whole = finished(Trainer.fresh(config(epochs=1, log_interval=5)))
+    trainer = Trainer.fresh(config(epochs=1, log_interval=5))
+    for _ in trainer.events(TRAIN, TEST):
+        assert_same_run(finished(Trainer.resume(trainer.checkpoint())), whole)
+
+
+def test_leaving_the_loop_in_an_epoch_and_going_on_with_the_same_trainer_is_the_same_run():
+    whole = finished(Trainer.fresh(config()))
+    trainer = Trainer.fresh(config())
+    next(trainer.events(TRAIN, TEST))
+    next(trainer.events(TRAIN, TEST))
+    assert_same_run(finished(trainer), whole)
+
+
+def test_the_place_of_a_resume_is_part_of_the_history():
+    trainer = Trainer.fresh(config())
+    for number, _ in enumerate(trainer.batches(TRAIN, TEST), 1):
+        if number == 6:
+            break
+    resumed = finished(Trainer.resume(trainer.checkpoint()))
+    assert resumed.history.resumes == [5 * 32]  # the first of the six was the evaluation
+    assert finished(Trainer.fresh(config())).history.resumes == []
+
+
+def test_a_checkpoint_is_a_copy_that_later_steps_do_not_change():
+    trainer = Trainer.fresh(config())
+    events = trainer.events(TRAIN, TEST)
+    next(events)
+    checkpoint = trainer.checkpoint()
+    before = checkpoint.model["fc2.bias"].clone()
+    for _ in events:
+        pass
+    assert torch.equal(checkpoint.model["fc2.bias"], before)
+    assert checkpoint.history.steps == []
+
+
+def test_two_runs_in_one_process_do_not_disturb_each_other():
+    alone = finished(Trainer.fresh(config()))
+    one, other = Trainer.fresh(config()), Trainer.fresh(config(seed=9))
+    for _ in zip(one.batches(TRAIN, TEST), other.batches(TRAIN, TEST), strict=True):
+        torch.rand(1)
+    assert_same_run(one, alone)
+
+
+def test_another_seed_is_another_run():
+    one, other = Trainer.fresh(config(seed=1)), Trainer.fresh(config(seed=2))
+    assert not torch.equal(one.model.fc1.weight, other.model.fc1.weight)
+    orders = [torch.cat(list(batches(50, 8, seed, epoch))) for seed in (1, 2) for epoch in (0, 1)]
+    assert len({tuple(order.tolist()) for order in orders}) == 4
+    assert all(sorted(order.tolist()) == list(range(50)) for order in orders)
+
+
+def test_a_diverging_run_ends_with_a_sentence_and_keeps_no_broken_checkpoint():
+    trainer = Trainer.fresh(config(learning_rate=10.0, momentum=0.99, epochs=50, log_interval=1))
+    with pytest.raises(TrainingError, match="smaller learning rate"):
+        for _ in trainer.batches(TRAIN, TEST):
+            trainer.checkpoint()
+
+
+def test_fewer_epochs_than_are_done_is_refused():
+    trainer = finished(Trainer.fresh(config(epochs=2)))
+    with pytest.raises(ConfigError, match="beyond 1 epochs"):
+        list(Trainer.resume(trainer.checkpoint(), epochs=1).events(TRAIN, TEST))
+
+
+def test_a_finished_run_resumed_to_the_same_number_of_epochs_has_nothing_to_do():
+    trainer = finished(Trainer.fresh(config(epochs=1)))
+    assert list(Trainer.resume(trainer.checkpoint()).events(TRAIN, TEST)) == []
+
+
+def test_a_logged_step_and_an_evaluation_say_how_long_it_took():
+    trainer = finished(Trainer.fresh(config()))
+    times = [e.seconds for e in trainer.history.steps]
+    assert times == sorted(times)
+    assert times[0] > 0
+    resumed = finished(Trainer.resume(trainer.checkpoint(), epochs=3))
+    assert resumed.history.steps[-1].seconds > times[-1]
+
+
+def test_an_unknown_device_is_refused():
+    with pytest.raises(ConfigError, match="device"):
+        choose_device("tpu")
+    if not torch.cuda.is_available():
+        assert choose_device("auto") == "cpu"
+        with pytest.raises(ConfigError, match="no CUDA device"):
+            choose_device("cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_cuda_it_learns_and_resumes_exactly():
+    whole = Trainer.fresh(config(epochs=3), "cuda")
+    finished(whole)
+    stopped = Trainer.fresh(config(epochs=3), "cuda")
+    for number, _ in enumerate(stopped.batches(TRAIN, TEST), 1):
+        if number == 20:
+            break
+    resumed = finished(Trainer.resume(stopped.checkpoint()))
+    assert resumed.history.steps[-1].loss == pytest.approx(whole.history.steps[-1].loss, abs=1e-4)
+
+
+def test_on_mnist_stopped_in_another_process_and_resumed_it_equals_the_straight_run(
+    mnist_dir, tmp_path
+):
+    """3 epochs, stopped in the second, resumed to 8 by a new process = 8 epochs straight."""
+    root = Path(__file__).parent.parent
+    command = [sys.executable, "-m", "mnist_core", "train", "--quiet", "--threads", "1"]
+    command += ["--data-dir", str(mnist_dir)]
+    stop_in_the_second_epoch = (
+        "import sys, pathlib, torch\n"
+        "from mnist_core import config, data, training\n"
+        "torch.set_num_threads(1)\n"
+        "trainer = training.Trainer.fresh(config.TrainConfig(epochs=3))\n"
+        "loop = trainer.batches(*data.load('mnist', pathlib.Path(sys.argv[1])))\n"
+        "while trainer.batches_done < 1234: next(loop)\n"
+        "trainer.checkpoint().save(pathlib.Path(sys.argv[2]))\n"
+    )
+    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
+    both = [
+        [[*command, "--epochs", "8", "--out", str(straight)]],
+        [
+            [sys.executable, "-c", stop_in_the_second_epoch, str(mnist_dir),
+             str(stopped / "checkpoint.pt")],
+            [*command, "--resume", str(stopped), "--epochs", "8"],
+        ],
+    ]  # fmt: skip
+    running = subprocess.Popen(both[0][0], cwd=root, env=environment)
+    for step in both[1]:
+        subprocess.run(step, cwd=root, env=environment, check=True)
+    assert running.wait() == 0
+    one, other = (Checkpoint.load(run / "checkpoint.pt") for run in (straight, stopped))
+    assert one.batches_done == other.batches_done == 8 * 938
+    assert_same_run(Trainer.resume(one), Trainer.resume(other))
+    assert other.history.resumes == [60_000 + (1234 - 938) * 64]
+    accuracies = [e.accuracy for e in one.history.evaluations]
+    assert 0.96 < accuracies[3] < 0.98
+    assert 0.975 < accuracies[8] < 0.988
+    written = json.loads((straight / "history.json").read_text())
+    assert written["test_accuracy"] == accuracies[8]
+
+
+def test_events_are_of_two_kinds():
+    kinds = {type(event) for event in Trainer.fresh(config()).events(TRAIN, TEST)}
+    assert kinds == {StepEvent, EvalEvent}
