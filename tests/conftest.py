@@ -1,0 +1,204 @@
+"""Shared fixtures: MNIST where it is, the app as its own process, a real browser.
+
+Tests that need MNIST or a browser skip with a reason where there is none; with REQUIRE_BROWSER=1
+in the environment a missing browser is a failure instead.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+START_SECONDS = 120
+BROWSER_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--no-first-run",
+]
+BROWSERS = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+    r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """The app in a process of its own, on a port of this machine alone."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    data_dir: Path
+    runs_dir: Path
+
+
+@pytest.fixture(scope="session")
+def mnist_dir() -> Path:
+    """The folder with MNIST in it; skips where MNIST_DATA_DIR names none."""
+    folder = os.environ.get("MNIST_DATA_DIR")
+    if not folder or not _has_mnist(Path(folder)):
+        pytest.skip("needs MNIST: set MNIST_DATA_DIR to a folder that has it")
+    return Path(folder).resolve()
+
+
+@pytest.fixture(scope="session")
+def start_server(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[..., Server]]:
+    """`start_server(data_dir=…, **environment)` → a running app; the folder is empty if not given.
+
+    Each call starts another process, with a runs folder of its own; all end with the session.
+    """
+    started: list[Server] = []
+
+    def start(data_dir: Path | None = None, **environment: str) -> Server:
+        folder = tmp_path_factory.mktemp("server")
+        server = _start(folder, data_dir or folder / "data", environment)
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.process.terminate()
+    for server in started:
+        try:
+            server.process.wait(10)
+        except subprocess.TimeoutExpired:
+            server.process.kill()
+
+
+@pytest.fixture(scope="session")
+def server(start_server: Callable[..., Server]) -> Server:
+    """The app that most tests share; it has MNIST where `mnist_dir` has."""
+    folder = Path(os.environ.get("MNIST_DATA_DIR") or "none")
+    return start_server(folder.resolve() if _has_mnist(folder) else None)
+
+
+@pytest.fixture(scope="session")
+def browser():  # type: ignore[no-untyped-def]
+    """Headless Chromium (a playwright Browser), looked for in CHROMIUM and the usual places."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _no_browser("playwright is not installed")
+    with sync_playwright() as playwright:
+        path = _chromium() or playwright.chromium.executable_path
+        if not Path(path).exists():
+            _no_browser("no Chromium found: set CHROMIUM to one")
+        browser = playwright.chromium.launch(executable_path=path, args=BROWSER_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, server: Server):  # type: ignore[no-untyped-def]
+    """`open_page(path="/", url=…, **context)` → a Page of a new visitor, loaded.
+
+    `context` is what playwright's `new_context` takes: viewport, has_touch, color_scheme …
+    The test fails when the page's own scripts raised an error.
+    """
+    contexts, errors = [], []
+
+    def open_(path: str = "/", url: str = server.url, **context: object):  # type: ignore[no-untyped-def]
+        contexts.append(browser.new_context(**context))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: errors.append(error))
+        page.goto(url + path)
+        page.get_by_role("tab", name="Draw").wait_for()
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert not errors, f"errors in the page: {errors}"
+
+
+@pytest.fixture
+def page(open_page):  # type: ignore[no-untyped-def]
+    """A new visitor's page of the shared server, 1280 × 900."""
+    return open_page(viewport={"width": 1280, "height": 900})
+
+
+def _start(folder: Path, data_dir: Path, environment: dict[str, str]) -> Server:
+    port = _free_port()
+    server = Server(
+        url=f"http://127.0.0.1:{port}",
+        data_dir=data_dir,
+        runs_dir=folder / "runs",
+        log=folder / "log.txt",
+        process=subprocess.Popen(
+            [sys.executable, str(ROOT / "app.py")],
+            cwd=folder,
+            env={
+                **os.environ,
+                "MNIST_DATA_DIR": str(data_dir),
+                "MNIST_RUNS_DIR": str(folder / "runs"),
+                "GRADIO_SERVER_NAME": "127.0.0.1",
+                "GRADIO_SERVER_PORT": str(port),
+                "GRADIO_ANALYTICS_ENABLED": "False",
+                "GRADIO_TEMP_DIR": str(folder / "uploads"),
+                "HF_HUB_OFFLINE": "1",
+                **environment,
+            },
+            stdout=(folder / "log.txt").open("wb"),
+            stderr=subprocess.STDOUT,
+        ),
+    )
+    deadline = time.monotonic() + START_SECONDS
+    while not _answers(server.url):
+        if server.process.poll() is not None or time.monotonic() > deadline:
+            server.process.kill()
+            pytest.fail(f"the app did not start:\n{server.log.read_text()}")
+        time.sleep(0.1)
+    return server
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=START_SECONDS):
+            return True
+    except OSError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _has_mnist(folder: Path) -> bool:
+    return (folder / "MNIST" / "raw" / "t10k-labels-idx1-ubyte").is_file()
+
+
+def _chromium() -> str | None:
+    if os.environ.get("CHROMIUM"):
+        return os.environ["CHROMIUM"]
+    return next((found for found in map(shutil.which, BROWSERS) if found), None)
+
+
+def _no_browser(reason: str) -> None:
+    if os.environ.get("REQUIRE_BROWSER") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
