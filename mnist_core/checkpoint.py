@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import os
 import pickle
-import tempfile
+import secrets
 import time
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -165,19 +166,16 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
     Raises CheckpointError when the disk is full or the folder cannot be written to.
     """
-    temporary = None
+    temporary = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}-", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            write(file.file)
+        with temporary.open("xb") as file:
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
-        if temporary is not None:
+        with suppress(OSError):  # it may not even have been made
             temporary.unlink(missing_ok=True)
         reason = error.strerror if isinstance(error, OSError) else "the disk may be full"
         raise CheckpointError(
@@ -203,7 +201,9 @@ def _read(path: Path) -> Any:
             f"{path.name} is not a checkpoint, or holds more than tensors and plain values,"
             " which is refused because it could run code."
         ) from error
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except CheckpointError:
+        raise
+    except Exception as error:  # the unpickler can stumble over broken bytes in any way
         raise CheckpointError(
             f"{path.name} cannot be read as a checkpoint: it is cut short or another kind of file."
         ) from error

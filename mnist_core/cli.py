@@ -219,7 +219,7 @@ def _write_history(path: Path, trainer: Trainer) -> None:
     """The run as JSON for other programs: what made it, on what, and its curve."""
     last = trainer.history.evaluations[-1] if trainer.history.evaluations else None
     content = {
-        "command": shlex.join(["python", "-m", "mnist_core", *sys.argv[1:]]),
+        "command": _command(trainer.config),
         "config": trainer.config.to_dict(),
         "parameters": sum(p.numel() for p in trainer.model.parameters()),
         "test_accuracy": last and last.accuracy,
@@ -233,6 +233,17 @@ def _write_history(path: Path, trainer: Trainer) -> None:
     }
     text = json.dumps(content, allow_nan=False)
     write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def _command(settings: TrainConfig) -> str:
+    """The command that trains such a run from its start, folders left to their defaults."""
+    recipe = RECIPES.get(settings.recipe, TrainConfig())
+    flags = [
+        f"--{name.replace('_', '-')} {getattr(settings, name)}"
+        for name in SETTINGS
+        if getattr(settings, name) != getattr(recipe, name)
+    ]
+    return " ".join(["python -m mnist_core train", f"--recipe {settings.recipe}", *flags])
 
 
 def _checkpoint(options: argparse.Namespace) -> Checkpoint:

@@ -158,7 +158,7 @@ def test_a_save_that_fails_leaves_the_last_checkpoint_and_nothing_else(saved, tr
     assert [file.name for file in saved.parent.iterdir()] == [saved.name]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs /dev/full-like folders")
+@pytest.mark.skipif(os.name != "posix", reason="needs /dev/null")
 def test_a_folder_that_cannot_be_made_is_a_sentence(trained):
     with pytest.raises(CheckpointError, match="could not be written"):
         trained.save(Path("/dev/null/run/checkpoint.pt"))

@@ -1,0 +1,219 @@
+"""The command line as a user meets it: what it prints, writes, returns and refuses."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mnist_core import config, data
+from mnist_core.checkpoint import Checkpoint
+from mnist_core.cli import _parser, main
+from mnist_core.errors import MnistError
+from mnist_core.training import Trainer
+
+ROOT = Path(__file__).parent.parent
+SEVEN = [[[0.2, 0.2], [0.8, 0.2], [0.45, 0.9]]]
+ONE = [[[0.5, 0.1], [0.5, 0.9]]]
+
+
+@pytest.fixture(autouse=True)
+def no_default_data(monkeypatch, tmp_path):
+    """Nothing is fetched or written outside the test's own folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MNIST_DATA_DIR", raising=False)
+    monkeypatch.setenv("MNIST_RUNS_DIR", str(tmp_path / "runs"))
+
+
+def run(capsys, *arguments):
+    """Exit code, standard output, standard error."""
+    try:
+        code = main([str(argument) for argument in arguments])
+    except SystemExit as stop:  # argparse
+        code = stop.code
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def saved_run(folder):
+    """A run's folder with a checkpoint before the first step."""
+    Trainer.fresh(config.TUTORIAL).checkpoint().save(folder / "checkpoint.pt")
+    return folder
+
+
+def drawings(path, *lines):
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path
+
+
+def test_strokes_are_read_with_the_weights_that_come_with_it(capsys, tmp_path):
+    lines = [json.dumps({"strokes": drawn}) for drawn in (SEVEN, ONE)]
+    code, out, _ = run(capsys, "predict", drawings(tmp_path / "d.jsonl", *lines), "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [row["digit"] for row in rows] == [7, 1]
+    assert [row["file"].rsplit(":", 1)[1] for row in rows] == ["1", "2"]
+    for row in rows:
+        assert len(row["probabilities"]) == 10
+        assert sum(row["probabilities"]) == pytest.approx(1, abs=1e-5)
+        assert max(row["probabilities"]) == row["probabilities"][row["digit"]]
+
+
+def test_pictures_are_read(capsys, tmp_path):
+    canvas = np.full((200, 200, 3), 255, np.uint8)
+    canvas[30:170, 92:108] = 0
+    Image.fromarray(canvas).save(tmp_path / "one.png")
+    Image.fromarray(canvas).save(tmp_path / "one.webp")
+    code, out, _ = run(capsys, "predict", tmp_path / "one.png", tmp_path / "one.webp")
+    assert code == 0
+    assert re.fullmatch(r"(.*one\.(png|webp): 1 \(\d+\.\d%\)\n){2}", out)
+
+
+def test_what_cannot_be_read_is_said_and_the_others_are_still_answered(capsys, tmp_path):
+    (tmp_path / "text.png").write_text("not a picture")
+    Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
+    good = json.dumps({"strokes": SEVEN})
+    lines = drawings(
+        tmp_path / "d.jsonl", good, "{", '{"strokes": 3}', '{"strokes": []}', "[]",
+        '{"strokes": [[[0, NaN], [1, 1]]]}', "[" * 100_000, good,
+    )  # fmt: skip
+    files = [tmp_path / "gone.png", tmp_path / "text.png", tmp_path / "blank.png", lines]
+    code, out, err = run(capsys, "predict", *files, "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 1
+    assert err == ""
+    assert ["digit" in row for row in rows] == [False] * 3 + [True] + [False] * 6 + [True]
+    assert all(row["error"].endswith(".") and "\n" not in row["error"]
+               for row in rows if "error" in row)  # fmt: skip
+
+
+def test_thousands_of_drawings_are_read_in_one_call(capsys, tmp_path):
+    lines = [json.dumps({"strokes": SEVEN})] * 2500
+    code, out, _ = run(capsys, "predict", drawings(tmp_path / "d.jsonl", *lines), "--json")
+    assert code == 0
+    assert len(out.splitlines()) == 2500
+
+
+def test_a_run_is_not_overwritten(capsys, tmp_path):
+    folder = saved_run(tmp_path / "run")
+    before = (folder / "checkpoint.pt").read_bytes()
+    code, _, err = run(capsys, "train", "--out", folder)
+    assert code == 2
+    assert f"--resume {folder}" in err
+    assert (folder / "checkpoint.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--epochs", "-1"], "epochs must be between 1 and 100, not -1"),
+        (["--batch-size", "0"], "batch size must be between"),
+        (["--learning-rate", "nan"], "learning rate must be between"),
+        (["--device", "tpu"], "invalid choice: 'tpu'"),
+        (["--epochs", "many"], "invalid int value: 'many'"),
+        (["--threads", "0"], "must be at least 1"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused_before_anything_is_written(
+    capsys, tmp_path, flags, said
+):
+    code, out, err = run(capsys, "train", *flags, "--out", tmp_path / "run")
+    assert code == 2
+    assert out == ""
+    assert said in err
+    assert "Traceback" not in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_only_the_number_of_epochs_can_be_changed_on_resume(capsys, tmp_path):
+    folder = saved_run(tmp_path / "run")
+    code, _, err = run(capsys, "train", "--resume", folder, "--learning-rate", "0.5")
+    assert code == 2
+    assert err == (
+        "error: learning rate is 0.01 in this run and cannot be changed now;"
+        " only the number of epochs can.\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["evaluate --checkpoint", "train --resume"])
+def test_a_broken_checkpoint_is_one_line_and_its_exit_code(capsys, tmp_path, command):
+    (tmp_path / "broken.pt").write_bytes(b"broken")
+    code, out, err = run(capsys, *command.split(), tmp_path / "broken.pt")
+    assert (code, out) == (4, "")
+    assert err.startswith("error: broken.pt ")
+    assert err.count("\n") == 1
+
+
+def test_export_writes_the_tutorials_pair(capsys, tmp_path):
+    folder = saved_run(tmp_path / "run")
+    pair = ["--model", tmp_path / "model.pth", "--optimizer", tmp_path / "optimizer.pth"]
+    assert run(capsys, "export", folder, *pair)[0] == 0
+    weights = Checkpoint.load(folder / "checkpoint.pt").model
+    assert torch.equal(torch.load(tmp_path / "model.pth")["fc2.bias"], weights["fc2.bias"])
+    assert torch.load(tmp_path / "optimizer.pth")["param_groups"][0]["momentum"] == 0.5
+
+
+def test_every_flag_has_its_explanation():
+    commands = _parser()._subparsers._group_actions[0].choices
+    assert set(commands) == {"train", "evaluate", "predict", "export"}
+    for name, command in commands.items():
+        for action in command._actions:
+            assert action.help or name == "export", (name, action.dest)
+
+
+def test_every_kind_of_error_has_its_own_exit_code():
+    codes = [kind.exit_code for kind in MnistError.__subclasses__()]
+    assert len(set(codes)) == len(codes)
+    assert not set(codes) & {0, 1, 130}
+
+
+def test_evaluate_gives_the_figures_of_the_shipped_weights(capsys, mnist_dir):
+    code, out, _ = run(
+        capsys, "evaluate", "--checkpoint", config.shipped_weights("tutorial"),
+        "--data-dir", mnist_dir, "--json",
+    )  # fmt: skip
+    result = json.loads(out)
+    card = json.loads(config.shipped_weights("tutorial").with_suffix(".json").read_text())
+    confusion = np.array(result["confusion"])
+    assert code == 0
+    assert set(result) == {"loss", "accuracy", "count", "per_class_accuracy", "confusion"}
+    assert result["count"] == confusion.sum() == 10_000
+    assert result["accuracy"] == confusion.trace() / 10_000
+    assert result["accuracy"] == pytest.approx(card["test_accuracy"], abs=2e-4)
+    labels = data.load("mnist", mnist_dir)[1].labels
+    assert confusion.sum(1).tolist() == torch.bincount(labels).tolist()  # rows are the truth
+    shares = confusion.diagonal() / confusion.sum(1)
+    assert result["per_class_accuracy"] == pytest.approx(shares.tolist(), abs=1e-6)
+
+
+def test_ctrl_c_saves_and_prints_the_command_that_goes_on(mnist_dir, tmp_path):
+    folder = tmp_path / "a run"
+    command = [sys.executable, "-m", "mnist_core", "train", "--data-dir", str(mnist_dir),
+               "--threads", "1", "--out", str(folder), "--epochs", "3"]  # fmt: skip
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    for _ in range(600):
+        if (folder / "checkpoint.pt").exists():
+            if Checkpoint.load(folder / "checkpoint.pt").batches_done > 20:
+                break
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert f"python -m mnist_core train --resume '{folder}'" in err
+    stopped = Checkpoint.load(folder / "checkpoint.pt")
+    assert 20 < stopped.batches_done < 3 * 938
+    assert json.loads((folder / "history.json").read_text())["config"]["epochs"] == 3
