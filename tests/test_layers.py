@@ -6,10 +6,10 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "mnist_core"
 LAYERS = [
-    {"__init__", "errors", "config"},
+    {"__init__", "errors", "config", "view"},
     {"data", "models", "augment", "history", "strokes"},
     {"drawing", "evaluation", "checkpoint", "plots", "pictures"},
-    {"reading"},
+    {"reading", "gallery"},
     {"training"},
     {"jobs"},
     {"cli"},
