@@ -11,6 +11,7 @@ LAYERS = [
     {"drawing", "evaluation", "checkpoint", "plots", "pictures"},
     {"reading", "gallery"},
     {"training"},
+    {"snapshots"},
     {"jobs"},
     {"cli"},
     {"__main__"},
