@@ -161,6 +161,18 @@ def load_tutorial(model: Path, optimizer: Path) -> Checkpoint:
         ) from error
 
 
+def load_network(path: Path, name: str) -> nn.Module:
+    """The network called `name` with the weights in a file as `torch.save(model.state_dict())`
+    writes it, in evaluation mode. Raises CheckpointError when they do not fit."""
+    network, weights = build(name), _read(path)
+    try:
+        _same_layout(weights, network.state_dict(), "the weights")
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{path.name} does not fit: {_first_line(error)}") from error
+    network.load_state_dict(weights)
+    return network.eval()
+
+
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Call `write` with a new file that then takes `path`'s place, whole or not at all.
 

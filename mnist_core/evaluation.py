@@ -1,20 +1,26 @@
-"""How well a network reads: a whole split at once, or a few digits.
+"""How well a network reads: a whole split at once, or a few digits; and which digits to look at.
 
-Both leave the network in evaluation mode and compute no gradients.
+Reading leaves the network in evaluation mode and computes no gradients.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .data import Split, normalize
+from .errors import ConfigError
+from .view import ANY, COMPARISONS, View
 
 BATCH = 1000
+
+UNSURE_BELOW = 0.6
+"""A network is unsure of a digit whose most probable reading is less probable than this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +37,16 @@ class Evaluation:
     def predictions(self) -> Tensor:
         """i64 [N], the most probable digit."""
         return self.log_probabilities.argmax(1)
+
+    @cached_property
+    def confidences(self) -> Tensor:
+        """f32 [N], the probability of the most probable digit."""
+        return self.log_probabilities.amax(1).exp()
+
+    @cached_property
+    def right(self) -> Tensor:
+        """bool [N]."""
+        return self.predictions == self.labels
 
     @cached_property
     def losses(self) -> Tensor:
@@ -66,6 +82,55 @@ def evaluate(model: nn.Module, split: Split, device: str | torch.device = "cpu")
     return Evaluation(_log_probabilities(model, split.images, device), split.labels)
 
 
+def evaluate_once(model: nn.Module, split: Split) -> Evaluation:
+    """`evaluate` on the CPU, remembered for the last 32 pairs of weights and split.
+
+    Networks with equal weights are the same, wherever they were loaded from; splits are the same
+    only when they are one object.
+    """
+    return _evaluate_once(_Weights(model), split)
+
+
+def select(evaluation: Evaluation, view: View, other: Evaluation | None = None) -> Tensor:
+    """i64 [K], the numbers of the digits in a view, on all its pages; ties in the set's order.
+
+    `other`, an evaluation of the same split, is needed for `view.COMPARISONS`. Raises ConfigError
+    for a view that there is not.
+    """
+    keep = _shown(evaluation, view.show, other)
+    if view.truth != ANY:
+        keep = keep & (evaluation.labels == view.truth)
+    if view.read_as != ANY:
+        keep = keep & (evaluation.predictions == view.read_as)
+    numbers = keep.nonzero().squeeze(1)
+    if view.order == "random":
+        generator = torch.Generator().manual_seed(view.seed)
+        return numbers[torch.randperm(len(numbers), generator=generator)]
+    return numbers[_rank(evaluation, view.order)[numbers].argsort(stable=True)]
+
+
+def agreement(first: Evaluation, second: Evaluation) -> Tensor:
+    """i64 [2,2], digits by whether the first (row) and the second (column) read them right."""
+    both = 2 * (~first.right).long() + (~second.right).long()  # right is 0, wrong is 1
+    return torch.bincount(both, minlength=4).view(2, 2)
+
+
+def results_csv(evaluation: Evaluation) -> str:
+    """One line per digit: index, truth, prediction, and the ten probabilities to 6 places."""
+    header = ",".join(["index", "truth", "prediction", *(f"p{digit}" for digit in range(10))])
+    rows = zip(
+        evaluation.labels.tolist(),
+        evaluation.predictions.tolist(),
+        evaluation.log_probabilities.exp().tolist(),
+        strict=True,
+    )
+    lines = [
+        f"{index},{truth},{read}," + ",".join([f"{p:.6f}" for p in probabilities])
+        for index, (truth, read, probabilities) in enumerate(rows)
+    ]
+    return "\n".join([header, *lines, ""])
+
+
 def classify(model: nn.Module, images: Tensor, device: str | torch.device = "cpu") -> Tensor:
     """u8 [B,28,28] → probabilities f32 [B,10], on the CPU."""
     return _log_probabilities(model, images, device).exp()
@@ -76,3 +141,60 @@ def _log_probabilities(model: nn.Module, images: Tensor, device: str | torch.dev
     model.eval()
     parts = [model(normalize(part.to(device))).cpu() for part in images.split(BATCH)]
     return torch.cat(parts) if parts else torch.empty(0, 10)
+
+
+class _Weights:
+    """A network that equals every other with the same layers and weights."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        digest = hashlib.sha256(repr(model).encode())
+        for name, tensor in model.state_dict().items():
+            digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+        self.digest = digest.digest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Weights) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+@lru_cache(maxsize=32)
+def _evaluate_once(weights: _Weights, split: Split) -> Evaluation:
+    return evaluate(weights.model, split)
+
+
+def _shown(evaluation: Evaluation, show: str, other: Evaluation | None) -> Tensor:
+    """bool [N]"""
+    if show == "all":
+        return torch.ones_like(evaluation.right)
+    if show == "mistakes":
+        return ~evaluation.right
+    if show == "unsure":
+        return evaluation.confidences < UNSURE_BELOW
+    if other is None or show not in COMPARISONS:
+        raise ConfigError(
+            f"There is no view {show!r} of {'one network' if other is None else 'two'}."
+        )
+    if show == "only first right":
+        return evaluation.right & ~other.right
+    if show == "only second right":
+        return ~evaluation.right & other.right
+    if show == "both wrong":
+        return ~evaluation.right & ~other.right
+    return evaluation.predictions != other.predictions
+
+
+def _rank(evaluation: Evaluation, order: str) -> Tensor:
+    """f32 [N], small for what comes first."""
+    confidences = evaluation.confidences
+    if order == "worst first":
+        return torch.where(evaluation.right, confidences, -confidences)
+    if order == "least sure first":
+        return confidences
+    if order == "highest loss first":
+        return -evaluation.losses
+    if order == "as in the set":
+        return torch.arange(len(confidences))
+    raise ConfigError(f"There is no order {order!r}.")

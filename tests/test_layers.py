@@ -6,11 +6,12 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "mnist_core"
 LAYERS = [
-    {"__init__", "errors", "config"},
+    {"__init__", "errors", "config", "view"},
     {"data", "models", "augment", "history", "strokes"},
     {"drawing", "evaluation", "checkpoint", "plots", "pictures"},
-    {"reading"},
+    {"reading", "gallery"},
     {"training"},
+    {"snapshots"},
     {"jobs"},
     {"cli"},
     {"__main__"},

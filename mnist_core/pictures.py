@@ -1,0 +1,241 @@
+"""Pictures of digits and of results, as HTML that the page shows, and PNG that one keeps.
+
+Pure functions of plain arrays: no torch, no gradio, no files. Pixels travel as palette PNGs of one
+colour with transparency, enlarged by the browser without smoothing; all other colours are the
+variables of `static/page.css`, so everything here is right in light and dark. A mistake is marked
+by a cross and a frame, not by colour alone.
+
+But: reacts to nothing itself. Buttons carry `data-` attributes; who shows them listens.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from .view import ANY
+
+COLUMNS = 10
+"""Digits in a row of a sprite."""
+
+_INK = bytes(3 * 256), bytes(range(256))
+"""A palette for amounts, 0 invisible to 255 black (RGB, alpha)."""
+
+_SIGNED = (
+    b"".join(bytes((28, 126, 214) if level < 128 else (232, 89, 12)) for level in range(256)),
+    bytes(min(255, abs(level - 128) * 2) for level in range(256)),
+)
+"""A palette for signed amounts: 0 blue, 128 invisible, 255 orange (RGB, alpha)."""
+
+_CROSS = '<span class="digit-cross" aria-hidden="true">✗</span>'
+
+
+def grid(
+    images: NDArray[np.uint8],
+    numbers: Sequence[int],
+    truths: Sequence[int],
+    reads: Sequence[Sequence[int]],
+    chosen: int | None = None,
+) -> str:
+    """u8 [N,28,28] → one button per digit, `data-i` its number in the set.
+
+    `reads` holds what each network read, one sequence per network; a digit that any of them read
+    wrongly is marked. `chosen` is the number of the digit that is open.
+    """
+    if not len(numbers):
+        return '<p class="digit-none">No digit is like that.</p>'
+    cells = [
+        _cell(place, len(numbers), number, truth, answers, number == chosen)
+        for place, (number, truth, *answers) in enumerate(zip(numbers, truths, *reads, strict=True))
+    ]
+    sprite = _sprite(images)
+    return (
+        f'<div class="digit-grid" style="--sprite:url({sprite})" role="group"'
+        f' aria-label="Digits">{"".join(cells)}</div>'
+    )
+
+
+def confusion(counts: NDArray[np.int64], chosen: tuple[int, int]) -> str:
+    """i64 [10,10], rows truth → a table whose cells and headers are buttons.
+
+    Buttons carry `data-truth` and `data-read` (-1: any). `chosen` is the (truth, read as) that
+    the digits are filtered by. The last column is the share of each digit read right.
+    """
+    wrong = counts - np.diag(counts.diagonal())
+    totals, worst = counts.sum(1), max(1, int(wrong.max()))
+    head = "".join(f"<th scope='col'>{_filter(ANY, d, str(d), chosen)}</th>" for d in range(10))
+    rows = []
+    for truth in range(10):
+        total = max(1, int(totals[truth]))
+        cells = "".join(
+            _matrix_cell(truth, read, int(counts[truth, read]), total, worst, chosen)
+            for read in range(10)
+        )
+        share = f"{counts[truth, truth] / total:.1%}" if totals[truth] else "–"
+        rows.append(
+            f"<tr><th scope='row'>{_filter(truth, ANY, str(truth), chosen)}</th>{cells}"
+            f'<td class="digit-share">{share}</td></tr>'
+        )
+    return (
+        '<table class="digit-matrix"><caption>Rows: what the digit is. Columns: what it was read'
+        " as. Choose a cell to see its digits.</caption>"
+        f"<thead><tr><td></td>{head}<th scope='col' class='digit-share'>right</th></tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def agreement(counts: NDArray[np.int64], names: Sequence[str], show: str) -> str:
+    """i64 [2,2], by whether the first (row) and second (column) network were right → a table.
+
+    Cells that one would look into are buttons with `data-show`; `show` is the one shown now.
+    """
+    first, second = (escape(name) for name in names)
+    cells = [
+        [f"{counts[0, 0]:,}", _show("only first right", counts[0, 1], show)],
+        [_show("only second right", counts[1, 0], show), _show("both wrong", counts[1, 1], show)],
+    ]
+    return (
+        '<table class="digit-agreement"><caption>Where the two agree. Choose a number to see its'
+        f" digits.</caption><thead><tr><td></td><th scope='col'>{second}: right</th>"
+        f"<th scope='col'>{second}: wrong</th></tr></thead><tbody>"
+        + "".join(
+            f"<tr><th scope='row'>{first}: {word}</th><td>{left}</td><td>{right}</td></tr>"
+            for word, (left, right) in zip(("right", "wrong"), cells, strict=True)
+        )
+        + "</tbody></table>"
+    )
+
+
+def pager(page: int, pages: int, count: int) -> str:
+    """Where one is among `pages` (`page` from 0), with buttons whose `data-page` is where to go."""
+    page = min(max(page, 0), pages - 1)
+    back, on = (
+        f'<button type="button" data-page="{target}" aria-label="{label}"'
+        f"{' disabled' * (not 0 <= target < pages)}>{sign}</button>"
+        for target, label, sign in ((page - 1, "Previous page", "‹"), (page + 1, "Next page", "›"))
+    )
+    digits = "1 digit" if count == 1 else f"{count:,} digits"
+    return (
+        f'<nav class="digit-pager" aria-label="Pages">{back}'
+        f"<span>page {page + 1:,} of {pages:,}</span>{on}<span>{digits}</span></nav>"
+    )
+
+
+def ink(values: NDArray[np.floating] | NDArray[np.uint8], label: str) -> str:
+    """[H,W], 0 or more → a picture from invisible (0) to full ink (the largest value)."""
+    scale = 255 / max(float(values.max()), 1e-12)
+    levels = np.clip(values * scale, 0, 255).round().astype(np.uint8)
+    return _picture(_png(levels, _INK), label, "digit-ink")
+
+
+def signed(values: NDArray[np.floating], label: str, limit: float | None = None) -> str:
+    """[H,W] → a picture: orange above 0, blue below, strongest at ±`limit` or the largest value."""
+    limit = max(limit or float(np.abs(values).max()), 1e-12)
+    levels = np.clip(128 + values * (127 / limit), 0, 255).round().astype(np.uint8)
+    return _picture(_png(levels, _SIGNED), label, "digit-signed")
+
+
+def sheet(images: NDArray[np.uint8], captions: Sequence[str], wrong: Sequence[bool]) -> bytes:
+    """u8 [N,28,28] → a PNG of the digits enlarged twice, ten to a row, each over its caption.
+
+    Black on white, for files; mistakes are framed.
+    """
+    scale, margin, text = 2, 6, 16
+    side = 28 * scale
+    width, height = side + 2 * margin, side + 2 * margin + text
+    rows = -(-len(images) // COLUMNS)
+    picture = Image.new("L", (COLUMNS * width, max(1, rows) * height), 255)
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
+    for place, (image, caption) in enumerate(zip(images, captions, strict=True)):
+        x, y = place % COLUMNS * width, place // COLUMNS * height
+        picture.paste(
+            Image.fromarray(255 - image).resize((side, side), Image.Resampling.NEAREST),
+            (x + margin, y + margin),
+        )
+        draw.text((x + width / 2, y + side + margin + 4), caption, 0, font, anchor="mt")
+        if wrong[place]:
+            draw.rectangle((x + 2, y + 2, x + width - 3, y + height - 3), outline=0, width=2)
+    file = io.BytesIO()
+    picture.save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def _cell(
+    place: int, count: int, number: int, truth: int, answers: Sequence[int], chosen: bool
+) -> str:
+    wrong = any(answer != truth for answer in answers)
+    read = " and ".join(str(answer) for answer in answers)
+    x = place % COLUMNS / (COLUMNS - 1)
+    y = place // COLUMNS / max(1, -(-count // COLUMNS) - 1)
+    return (
+        f'<button type="button" data-i="{number}" class="digit-cell{" digit-wrong" * wrong}"'
+        f' aria-pressed="{str(chosen).lower()}"'
+        f' aria-label="Number {number}: a {truth}, read as {read}{", wrong" * wrong}">'
+        f'<span class="digit-sprite" style="background-position:{x:.4%} {y:.4%};'
+        f'background-size:{COLUMNS * 100}% auto"></span>'
+        f"<span>{truth} → {' | '.join(map(str, answers))}{_CROSS * wrong}</span></button>"
+    )
+
+
+def _matrix_cell(
+    truth: int, read: int, count: int, total: int, worst: int, chosen: tuple[int, int]
+) -> str:
+    right = truth == read
+    share = count / total if right else count / worst
+    label = f"{count} of the {truth}s read as {read}"
+    button = _filter(truth, read, str(count or ""), chosen, label, disabled=not count)
+    kind = "digit-hit" if right else "digit-miss"
+    return f'<td class="{kind}" style="--share:{share:.3f}">{button}</td>'
+
+
+def _filter(
+    truth: int,
+    read: int,
+    text: str,
+    chosen: tuple[int, int],
+    label: str | None = None,
+    disabled: bool = False,
+) -> str:
+    label = label or (f"All {truth}s" if read == ANY else f"All read as {read}")
+    return (
+        f'<button type="button" data-truth="{truth}" data-read="{read}"'
+        f' aria-pressed="{str(chosen == (truth, read)).lower()}"'
+        f' aria-label="{escape(label)}"{" disabled" * disabled}>{escape(text)}</button>'
+    )
+
+
+def _show(what: str, count: int, show: str) -> str:
+    return (
+        f'<button type="button" data-show="{what}" aria-pressed="{str(show == what).lower()}"'
+        f' aria-label="{count:,} digits: {what}">{count:,}</button>'
+    )
+
+
+def _sprite(images: NDArray[np.uint8]) -> str:
+    """u8 [N,28,28] → one PNG of `COLUMNS` digits to a row, as a data URI."""
+    rows = -(-len(images) // COLUMNS)
+    padded = np.zeros((rows * COLUMNS, 28, 28), np.uint8)
+    padded[: len(images)] = images
+    # [rows·columns,28,28] → [rows,28,columns,28] → one picture
+    tiled = padded.reshape(rows, COLUMNS, 28, 28).swapaxes(1, 2).reshape(rows * 28, COLUMNS * 28)
+    return _png(tiled, _INK)
+
+
+def _png(levels: NDArray[np.uint8], palette: tuple[bytes, bytes]) -> str:
+    """u8 [H,W], indices into a palette → a PNG as a data URI."""
+    picture = Image.fromarray(levels, "L")
+    picture = Image.frombytes("P", picture.size, picture.tobytes())
+    picture.putpalette(palette[0])
+    file = io.BytesIO()
+    picture.save(file, "PNG", transparency=palette[1])
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def _picture(uri: str, label: str, kind: str) -> str:
+    return f'<img class="{kind}" src="{uri}" alt="{escape(label)}">'
