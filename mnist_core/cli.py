@@ -31,6 +31,7 @@ from .config import RECIPES, TrainConfig
 from .errors import ConfigError, DrawingError, MnistError
 from .evaluation import BATCH, classify, evaluate
 from .history import EvalEvent, StepEvent
+from .snapshots import Snapshots
 from .training import Trainer
 
 SETTINGS = ("epochs", "batch_size", "learning_rate", "momentum", "seed", "log_interval", "dataset")
@@ -57,7 +58,7 @@ def train(options: argparse.Namespace) -> int:
     """Train a new run or go on with one, saving as it goes."""
     trainer, folder = _resumed(options) if options.resume else _fresh(options)
     splits = _data(trainer.config.dataset, options)
-    saver = Saver(folder / CHECKPOINT)
+    saver, snapshots = Saver(folder / CHECKPOINT), Snapshots(folder / CHECKPOINT)
     saver.save(trainer.checkpoint)
     say = _silent if options.quiet else tqdm.write
     say(f"{_summary(trainer)} → {folder}")
@@ -67,6 +68,7 @@ def train(options: argparse.Namespace) -> int:
                 say(_epoch_line(trainer.config, event, len(splits[0])))
             if event is not None:
                 saver.offer(trainer.checkpoint)
+                snapshots.keep(event, trainer, len(splits[0]))
             if stopped:
                 break
     saver.save(trainer.checkpoint)
