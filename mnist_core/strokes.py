@@ -102,7 +102,7 @@ def _imprint(path: np.ndarray, pen: float) -> np.ndarray:
 
 
 def _to_centre(image: np.ndarray) -> np.ndarray:
-    """f[28,28] in 0..1 → u8 [28,28], the centre of mass on or next to pixel (14, 14), as MNIST's."""
+    """f[28,28] in 0..1 → u8 [28,28], the centre of mass at pixel (14, 14), or next to it."""
     along = np.arange(SIDE)
     total = image.sum()
     down = round(14 - float(image.sum(1) @ along / total))
