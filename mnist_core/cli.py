@@ -170,7 +170,7 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
 
 def _data(dataset: str, options: argparse.Namespace) -> tuple[data.Split, data.Split]:
     folder = options.data_dir or config.data_dir()
-    if dataset == "mnist" and not data.has_mnist(folder):
+    if data.needs_mnist(dataset) and not data.has_mnist(folder):
         print(f"Downloading MNIST into {folder} …", file=sys.stderr)
         data.fetch_mnist(folder)
     return data.load(dataset, folder)

@@ -1,4 +1,4 @@
-"""Datasets: MNIST through torchvision, held as two tensors per split.
+"""Datasets: MNIST through torchvision, synthetic handwriting, held as two tensors per split.
 
 torchvision knows the mirrors, the checksums and the file format; this module adds that a download
 arrives whole or not at all, and that whatever goes wrong is one sentence. Batches are indices
@@ -21,10 +21,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .errors import DataError
+from .handwriting import handwriting_images
 
 MEAN, STD = 0.1307, 0.3081
 """Of MNIST's training pixels, scaled to 0..1: the tutorial's constants."""
@@ -49,6 +51,9 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __add__(self, other: Split) -> Split:
+        return Split(torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels]))
+
 
 def normalize(images: Tensor) -> Tensor:
     """u8 [N,28,28] → f32 [N,1,28,28], (x/255 - mean) / std: the only door into a network."""
@@ -69,7 +74,17 @@ def load(dataset: str, folder: Path) -> tuple[Split, Split]:
     """
     if dataset == "mnist":
         return _load_mnist(folder.resolve())
+    if dataset == "handwriting":
+        return _load_handwriting(folder.resolve())
+    if dataset == "mnist+handwriting":
+        train, test = _load_mnist(folder.resolve())
+        return train + _load_handwriting(folder.resolve())[0], test
     raise DataError(f"There is no dataset called {dataset}.")
+
+
+def needs_mnist(dataset: str) -> bool:
+    """Whether a dataset of `config.DATASETS` has MNIST in it; the others need no download."""
+    return "mnist" in dataset.split("+")
 
 
 def has_mnist(folder: Path) -> bool:
@@ -142,6 +157,20 @@ def _read_mnist(folder: Path, stamp: tuple[int, ...]) -> tuple[Split, Split]:
             raise DataError(_DAMAGED)
         splits.append(split)
     return splits[0], splits[1]
+
+
+@lru_cache(maxsize=1)
+def _load_handwriting(folder: Path) -> tuple[Split, Split]:
+    """60,000 and 10,000 synthetic digits, made once and kept in `folder`."""
+    train, test = (
+        handwriting_images(count, seed, folder / "handwriting")
+        for count, seed in ((60_000, 1), (10_000, 2))
+    )
+    return _split(*train), _split(*test)
+
+
+def _split(images: np.ndarray, labels: np.ndarray) -> Split:
+    return Split(torch.from_numpy(images), torch.from_numpy(labels))
 
 
 _DAMAGED = (

@@ -52,9 +52,35 @@ class Net(nn.Module):
         return F.log_softmax(self.fc2(self.fc1_drop(x)), dim=1)
 
 
+class ModernNet(nn.Module):
+    """Five convolutions with batch normalization (Ioffe and Szegedy 2015), 110,938 parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 16, kernel_size=5, padding=2, bias=False)
+        self.norm1 = nn.BatchNorm2d(16)
+        self.conv2 = nn.Conv2d(16, 32, kernel_size=3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(32)
+        self.conv3 = nn.Conv2d(32, 48, kernel_size=3, padding=1, bias=False)
+        self.norm3 = nn.BatchNorm2d(48)
+        self.conv4 = nn.Conv2d(48, 64, kernel_size=3, padding=1, bias=False)
+        self.norm4 = nn.BatchNorm2d(64)
+        self.conv5 = nn.Conv2d(64, 96, kernel_size=3, padding=1, bias=False)
+        self.norm5 = nn.BatchNorm2d(96)
+        self.fc = nn.Linear(96 * 3 * 3, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.norm1(F.max_pool2d(self.conv1(x), 2)))  # [B,16,14,14]
+        x = F.relu(self.norm2(self.conv2(x)))  # [B,32,14,14]
+        x = F.relu(self.norm3(F.max_pool2d(self.conv3(x), 2)))  # [B,48,7,7]
+        x = F.relu(self.norm4(self.conv4(x)))  # [B,64,7,7]
+        x = F.relu(self.norm5(F.max_pool2d(self.conv5(x), 2)))  # [B,96,3,3]
+        return F.log_softmax(self.fc(x.flatten(1)), dim=1)
+
+
 def build(network: str) -> nn.Module:
     """A network by its name in `config.NETWORKS`, with torch's default initialization."""
-    return {"net": Net}[network]()
+    return {"net": Net, "modern": ModernNet}[network]()
 
 
 def initialize(model: nn.Module, generator: torch.Generator) -> None:

@@ -1,10 +1,10 @@
 """The training loop: a generator of events that can be left, saved and resumed at any batch.
 
 A run's result is decided by its config, its data, the device and the thread count. The order of
-batches is a function of (seed, epoch), so the place in the data is one integer; dropout draws
-from the run's own generator, whose state is part of the checkpoint. Whenever the generator has
-yielded, `checkpoint()` is complete: a run resumed from it goes on as if it had never stopped, to
-the last bit on the same device with the same number of threads.
+batches is a function of (seed, epoch), so the place in the data is one integer; dropout and
+distortion draw from the run's own generator, whose state is part of the checkpoint. Whenever the
+generator has yielded, `checkpoint()` is complete: a run resumed from it goes on as if it had never
+stopped, to the last bit on the same device with the same number of threads.
 
 The loop does no printing, drawing, saving or waiting; whoever consumes the events does.
 """
@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .augment import distort
 from .checkpoint import Checkpoint
 from .config import TrainConfig
 from .data import Split, batches, normalize
@@ -110,6 +111,7 @@ class Trainer:
                 return
             order = list(batches(len(train), config.batch_size, config.seed, epoch))
             for batch in range(done, per_epoch):
+                self._set_learning_rate(self.batches_done / (config.epochs * per_epoch))
                 loss = self._step(train, order[batch])
                 self.batches_done += 1
                 if batch % config.log_interval:
@@ -145,11 +147,19 @@ class Trainer:
 
     def _step(self, train: Split, index: Tensor) -> Tensor:
         self.model.train()
-        loss = F.nll_loss(self.model(normalize(train.images[index])), train.labels[index])
+        images = train.images[index]
+        if self.config.augmentation:
+            images = distort(images, self.config.augmentation, self.generator)
+        loss = F.nll_loss(self.model(normalize(images)), train.labels[index])
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
         return loss.detach()
+
+    def _set_learning_rate(self, done: float) -> None:
+        """`done` is the share of the run that lies behind, 0..1."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * _course(self.config.schedule, done)
 
     def _evaluate(self, test: Split, seen: int, clock: _Clock) -> EvalEvent:
         result = evaluate(self.model, test, self.device)
@@ -180,6 +190,19 @@ def choose_device(name: str) -> str:
     return name
 
 
+def _course(schedule: str, done: float) -> float:
+    """The learning rate as a share of its peak, `done` 0..1 into the run.
+
+    One-cycle: up by a half cosine in the first quarter, down to nearly 0 by the end (Smith and
+    Topin 2017). It depends on the number of epochs: a run that is given more goes back up.
+    """
+    if schedule == "constant":
+        return 1.0
+    if done < 0.25:
+        return 0.04 + 0.96 * (1 - math.cos(math.pi * done / 0.25)) / 2
+    return 1e-4 + (1 + math.cos(math.pi * (done - 0.25) / 0.75)) / 2
+
+
 _DIVERGED = (
     "The loss is no longer a finite number, so the run cannot go on. Its last good checkpoint is"
     " kept; start again with a smaller learning rate."
@@ -198,7 +221,11 @@ class _Clock:
 
 def _optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     return torch.optim.SGD(
-        model.parameters(), lr=config.learning_rate, momentum=config.momentum, fused=True
+        model.parameters(),
+        lr=config.learning_rate,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        fused=True,
     )
 
 

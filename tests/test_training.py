@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,11 @@ from test_models import TutorialNet
 from torch.nn import functional as F
 
 from mnist_core.checkpoint import Checkpoint
-from mnist_core.config import TrainConfig
+from mnist_core.config import MODERN, TrainConfig
 from mnist_core.data import batches, normalize
 from mnist_core.errors import ConfigError, TrainingError
 from mnist_core.history import EvalEvent, StepEvent
-from mnist_core.models import Dropout
+from mnist_core.models import Dropout, ModernNet
 from mnist_core.training import Trainer, choose_device
 
 TRAIN, TEST = small_split(500, seed=1), small_split(200, seed=2)
@@ -115,6 +116,41 @@ def test_leaving_the_loop_in_an_epoch_and_going_on_with_the_same_trainer_is_the_
     next(trainer.events(TRAIN, TEST))
     next(trainer.events(TRAIN, TEST))
     assert_same_run(finished(trainer), whole)
+
+
+@pytest.mark.parametrize("stop_after", [3, 16, 21])
+def test_a_resumed_modern_run_equals_the_uninterrupted_one(tmp_path, stop_after):
+    settings = replace(MODERN, epochs=2, batch_size=32, log_interval=3)
+    whole = finished(Trainer.fresh(settings))
+    stopped = Trainer.fresh(settings)
+    for number, _ in enumerate(stopped.batches(TRAIN, TEST), 1):
+        if number == stop_after:
+            break
+    stopped.checkpoint().save(tmp_path / "checkpoint.pt")
+    resumed = finished(Trainer.resume(Checkpoint.load(tmp_path / "checkpoint.pt")))
+    assert_same_run(resumed, whole)
+    for a, b in zip(resumed.model.buffers(), whole.model.buffers(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_one_cycle_climbs_for_a_quarter_of_the_run_and_ends_near_nought():
+    """4 epochs of 16 steps: from 0.04 of the peak up to all of it at step 16, then down."""
+    trainer = Trainer.fresh(config(epochs=4, schedule="one-cycle", learning_rate=0.1))
+    rates = []
+    for event in trainer.batches(TRAIN, TEST):
+        if not isinstance(event, EvalEvent):
+            rates.append(trainer.optimizer.param_groups[0]["lr"])
+    assert rates[0] == pytest.approx(0.004)
+    assert rates[16] == max(rates) == pytest.approx(0.1, rel=1e-3)
+    assert rates[:17] == sorted(rates[:17])
+    assert rates[16:] == sorted(rates[16:], reverse=True)
+    assert rates[-1] < 0.001
+
+
+def test_the_modern_networks_size_is_what_is_said_of_it():
+    """25·16 + 9·(16·32 + 32·48 + 48·64 + 64·96) convolved, 2·(16+32+48+64+96) normalized and
+    864·10+10 = 400 + 101,376 + 512 + 8,650 = 110,938."""
+    assert sum(p.numel() for p in ModernNet().parameters()) == 110_938
 
 
 def test_the_place_of_a_resume_is_part_of_the_history():
