@@ -37,6 +37,7 @@ from .data import Split, fetch_mnist, fetched_share
 from .errors import BusyError, CheckpointError, ConfigError, MnistError
 from .evaluation import classify
 from .history import EvalEvent, Event, History
+from .snapshots import Snapshots
 from .training import Trainer, choose_device
 
 Status = Literal[
@@ -80,17 +81,18 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Snapshot:
-    """A run at one moment, for showing it; `version` differs whenever anything else here does.
+    """A run at one moment, for showing it.
 
-    `total` is the number of examples in the whole run (0 while unknown), `place` the place in
-    line (0 outside it). `samples` are test digits, whose `readings` f32 [6,10] are probabilities,
-    like the `reading` f32 [10] of the visitor's own drawing; None while there are none.
+    `touched` is when it was last started or resumed, in seconds since 1970; `total` the number of
+    examples in the whole run (0 while unknown); `place` the place in line (0 outside it).
+    `samples` are test digits, whose `readings` f32 [6,10] are probabilities, like the `reading`
+    f32 [10] of the visitor's own drawing; None while there are none.
     """
 
     run_id: str
     name: str
     created: float
-    version: int
+    touched: float
     config: TrainConfig
     device: str
     status: Status
@@ -135,6 +137,7 @@ class TrainingJob:
         self, folder: Path, checkpoint: Checkpoint, name: str, created: float, train_size: int = 0
     ) -> None:
         self.folder, self.name, self.created = folder, name, created
+        self.touched = created
         self.config, self.device = checkpoint.config, checkpoint.device
         self.train_size = train_size
         self.place = 0
@@ -143,7 +146,6 @@ class TrainingJob:
         self.seen_at = time.monotonic()
         self.thread: threading.Thread | None = None
         self._changed = threading.Condition()
-        self._version = 0
         self._history = checkpoint.history
         self._examples_seen = 0
         if train_size:
@@ -178,14 +180,11 @@ class TrainingJob:
         """Set what the page shows of its state."""
         with self._changed:
             self.status, self.sentence, self.place = status, sentence, place
-            self._version += 1
 
     def rename(self, name: str) -> None:
         """Give it another name. Raises CheckpointError when that cannot be written."""
         self.name = name
         self.save_description()
-        with self._changed:
-            self._version += 1
 
     def save_description(self) -> None:
         """Write `run.json`. Raises CheckpointError."""
@@ -209,7 +208,6 @@ class TrainingJob:
             if self.active:
                 self._stop = True
                 self.status = "stopping"
-                self._version += 1
                 self._changed.notify()
 
     def set_pace(self, pace: Pace) -> None:
@@ -231,7 +229,7 @@ class TrainingJob:
                 run_id=self.folder.name,
                 name=self.name,
                 created=self.created,
-                version=self._version,
+                touched=self.touched,
                 config=self.config,
                 device=self.device,
                 status=self.status,
@@ -271,12 +269,13 @@ class TrainingJob:
         torch.set_num_threads(THREADS)
         train, test = room.load(self.config.dataset)
         trainer = Trainer.resume(Checkpoint.load(self.file), self.config.epochs, self.device)
-        saver = Saver(self.file)
+        saver, snapshots = Saver(self.file), Snapshots(self.file)
         self._show(trainer, train, test)
         for event in trainer.batches(train, test):
             self._note(trainer)
             if event is not None:
                 saver.offer(trainer.checkpoint)
+                snapshots.keep(event, trainer, len(train))
             if self._has_to_pause(event):
                 saver.save(trainer.checkpoint)
                 self._pause(room)
@@ -304,7 +303,6 @@ class TrainingJob:
         with self._changed:
             if self.status != "stopping":
                 self.status = "running"
-            self._version += 1
             self._examples_seen = trainer.examples_seen(self.train_size)
             if not self._progress or now - self._progress[-1][0] > _READ_SECONDS:
                 self._progress.append((now, self._examples_seen))
@@ -324,7 +322,6 @@ class TrainingJob:
             self.status = "paused"
             self._progress.clear()
             while self._pace == "pause" and not self._stop and not room.reason_to_stop(self):
-                self._version += 1
                 self._read()
                 self._changed.wait(_READ_SECONDS)
 
@@ -334,7 +331,6 @@ class TrainingJob:
             self._readings = classify(self._model, self._samples.images, self.device)
         if self._drawing is not None:
             self._reading = classify(self._model, self._drawing[None], self.device)[0]
-        self._version += 1
 
     def _images_per_second(self) -> float | None:
         if self.status != "running" or len(self._progress) < 2:
@@ -471,6 +467,10 @@ class Jobs:
             if job.thread is not None:
                 job.thread.join(_CLOSE_SECONDS)
 
+    def now(self) -> float:
+        """Seconds since 1970 by the clock as it was when the server started."""
+        return time.monotonic() + self._clock_offset
+
     def reason_to_stop(self, job: TrainingJob) -> str:
         """Why a run has to give up its slot now, as a sentence; empty while it may go on."""
         limits = self.limits
@@ -488,6 +488,7 @@ class Jobs:
 
     def _enqueue(self, job: TrainingJob, epochs: int, device: str) -> None:
         job.config, job.device = replace(job.config, epochs=epochs), device
+        job.touched = self.now()
         job.update("waiting")
         self._line.append(job)
         self._admit()
@@ -521,7 +522,7 @@ class Jobs:
         names = {job.name for job in self._all(visitor)}
         number = next(n for n in count(1) if f"{name} {n}" not in names)
         folder = self._home(visitor) / secrets.token_hex(8)
-        job = TrainingJob(folder, checkpoint, f"{name} {number}", self._now())
+        job = TrainingJob(folder, checkpoint, f"{name} {number}", self.now())
         try:
             checkpoint.save(job.file)
             job.save_description()
@@ -554,9 +555,6 @@ class Jobs:
             raise ConfigError("This browser is not known here yet; reload the page.")
         return self._folder / hashlib.sha256(visitor.encode()).hexdigest()[:32]
 
-    def _now(self) -> float:
-        return time.monotonic() + self._clock_offset
-
     def _sweep(self) -> None:
         """Forget idle runs that no page looks at; remove the oldest of those from the disk."""
         now = time.monotonic()
@@ -571,7 +569,7 @@ class Jobs:
         sizes = {folder: _size(folder) for folder in unused}
         total = sum(sizes.values())
         for folder in sorted(unused, key=_trained_at):
-            too_old = self._now() - _trained_at(folder) > self.limits.age_seconds
+            too_old = self.now() - _trained_at(folder) > self.limits.age_seconds
             if too_old or total > self.limits.total_bytes:
                 total -= sizes[folder]
                 self._remove(folder)
@@ -637,9 +635,10 @@ def _from_disk(folder: Path) -> TrainingJob:
     except (OSError, ValueError, TypeError, KeyError):
         name, created, train_size = "Run", _trained_at(folder), 0
     try:
-        return TrainingJob(
-            folder, Checkpoint.load(folder / "checkpoint.pt"), name, created, train_size
-        )
+        checkpoint = Checkpoint.load(folder / "checkpoint.pt")
+        job = TrainingJob(folder, checkpoint, name, created, train_size)
+        job.touched = _trained_at(folder)
+        return job
     except CheckpointError as error:
         job = TrainingJob(folder, Trainer.fresh(TUTORIAL).checkpoint(), name, created)
         job.update("failed", str(error))
@@ -677,7 +676,7 @@ def _trained_at(folder: Path) -> float:
 
 
 def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in _children(folder) if file.is_file())
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def _copy(history: History) -> History:
