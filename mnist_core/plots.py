@@ -28,7 +28,7 @@ COLOURS = 6
 MAX_POINTS = 600
 MAX_LOSS = 5.0
 """Where the axis of the loss ends at the latest; a diverging run goes through the ceiling."""
-_SMOOTHING = 0.05
+_SMOOTHING = 0.1
 _PALETTE = ("#2563eb", "#d97706", "#059669", "#9333ea", "#dc2626", "#0891b2")
 _GREY = "#888888"
 
@@ -136,10 +136,9 @@ def curve_csv(history: History) -> str:
 def smooth(points: Sequence[Point]) -> list[Point]:
     """An exponential moving average of y, corrected for its start (as Adam's moments are)."""
     average, weight, smoothed = 0.0, 0.0, []
-    share = max(_SMOOTHING, 10 / (len(points) + 1)) if len(points) < 200 else _SMOOTHING
     for x, y in points:
-        average += share * (y - average)
-        weight += share * (1 - weight)
+        average += _SMOOTHING * (y - average)
+        weight += _SMOOTHING * (1 - weight)
         smoothed.append((x, average / weight))
     return smoothed
 
