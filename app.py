@@ -6,19 +6,23 @@ Nothing is kept at module level: `build` makes the page for the folders it is gi
 
 from __future__ import annotations
 
+import atexit
 import os
 
 # Two threads spinning against each other cost more than they save; must be set before torch loads.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 from collections.abc import Callable
-from functools import wraps
+from dataclasses import fields, replace
+from functools import partial, wraps
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from mnist_core import config
+from mnist_core.config import TrainConfig
 from mnist_core.errors import ConfigError, MnistError
 from mnist_core.view import ANY, ORDERS, SHOWS, View
 
@@ -26,23 +30,42 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
     from mnist_core.gallery import Gallery
+    from mnist_core.jobs import Jobs
 
 STATIC = Path(__file__).parent / "mnist_core" / "static"
 
 
 def build(data_dir: Path, runs_dir: Path) -> gr.Blocks:
     """The page over one data folder and one runs folder."""
-    with gr.Blocks(title="MNIST lab") as page:
+    from mnist_core.data import load
+    from mnist_core.jobs import Jobs, Limits
+
+    slots = int(os.environ.get("MNIST_SLOTS") or max((os.cpu_count() or 1) // 2, 1))
+    jobs = Jobs(runs_dir, partial(load, folder=data_dir), Limits(slots=slots))
+    atexit.register(jobs.close)
+    with gr.Blocks(title="MNIST lab", delete_cache=(3600, 3600)) as page:
+        # Encrypted in the browser; a secret made at start would lose it at a restart.
+        visitor = gr.BrowserState(None, storage_key="mnist-lab-visitor", secret="mnist-lab")
         with gr.Row(elem_classes="page-header"):
             gr.HTML("<h1>MNIST lab</h1>", apply_default_css=False)
             weights = _weights_choice()
         with gr.Tab("Draw", id="draw"):
             _draw_tab()
         with gr.Tab("Train", id="train"):
-            _train_tab(data_dir, runs_dir)
+            look, inputs, outputs = _train_tab(jobs, visitor)
         with gr.Tab("Test digits", id="test") as test:
             _test_tab(test, data_dir, weights, _network)
+        page.load(_visitor, visitor, visitor, api_visibility="private").then(
+            look, inputs, outputs, js=_WITH_DRAWING, api_visibility="private"
+        )
     return page
+
+
+def _visitor(token: str | None) -> str:
+    """The token that the browser keeps, made at the first visit."""
+    from mnist_core.jobs import new_visitor
+
+    return token or new_visitor()
 
 
 def _weights_choice() -> gr.Dropdown:
@@ -72,8 +95,107 @@ def _draw_tab() -> None:
     """The pad, what it reads, and what the network sees."""
 
 
-def _train_tab(data_dir: Path, runs_dir: Path) -> None:
-    """Recipe, controls, live curve, runs."""
+_WITH_DRAWING = "(...v) => [...v.slice(0, -1), localStorage.getItem('mnist-lab-drawing')]"
+"""Puts the digit last drawn in this browser, base64 of u8 [28,28], in place of the last input."""
+
+
+def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, list]:
+    """Recipe, controls, live curve, runs. Returns what draws it anew: function, inputs, outputs."""
+    from mnist_core import run_views
+
+    def look(token: str, choice: Any, sent: list, epochs: int, drawing: str | None) -> list:
+        shown = run_views.tab(jobs, token, choice, epochs, drawing)
+        parts = [shown.bar, shown.watch, shown.table]
+        new = [*map(hash, parts), shown.active]
+        updates = [*parts, gr.Timer(active=shown.active)]
+        changed = [i >= len(sent) or sent[i] != new[i] for i in range(len(new))]
+        return [new, *(u if c else gr.skip() for u, c in zip(updates, changed, strict=True))]
+
+    def look_all(token: str, choice: Any, sent: list, epochs: int, drawing: str | None) -> list:
+        return look(token, choice, [], epochs, drawing)
+
+    def act(event: gr.EventData, token: str, choice: Any, recipe: str, device: str, *values: Any):
+        asked = event._data
+        run_id, value = asked.get("run"), asked.get("value")
+        if asked["action"] == "show":
+            return replace(choice, run_id=run_id, at=jobs.now())
+        if asked["action"] == "overlay":
+            others = set(choice.overlaid) - {run_id}
+            return replace(choice, overlaid=(*others, run_id) if value else tuple(others))
+        try:
+            wanted = run_views.settings(recipe, **dict(zip(names, values, strict=True)))
+            run_views.act(jobs, token, asked["action"], run_id, value, wanted, device)
+        except MnistError as error:
+            gr.Warning(escape(str(error)))
+        return choice
+
+    def fill(recipe: str) -> list:
+        if recipe not in config.RECIPES:
+            return [gr.skip() for _ in names]
+        return [getattr(config.RECIPES[recipe], name) for name in names]
+
+    recipes = [(name.title(), name) for name in config.RECIPES]
+    with gr.Row(elem_classes="run-settings"):
+        recipe = gr.Radio([*recipes, ("My own", "own")], value="tutorial", label="Recipe", scale=2)
+        shown = ("epochs", "batch_size", "learning_rate", "momentum", "seed")
+        numbers = {name: _number(name) for name in shown}
+    with gr.Accordion("More settings", open=False), gr.Row():
+        numbers["log_interval"] = _number("log_interval")
+        device = gr.Dropdown(_devices(), value="auto", label="Device")
+    names = list(numbers)
+    html = partial(gr.HTML, js_on_load=_static("runs.js"), apply_default_css=False)
+    bar, watch, table = html(min_height=120), html(min_height=560), html(min_height=120)
+
+    choice, sent, drawing = gr.State(run_views.Choice()), gr.State([]), gr.State(None)
+    fast, slow = gr.Timer(0.4, active=False), gr.Timer(3)
+    inputs = [visitor, choice, sent, numbers["epochs"], drawing]
+    outputs = [sent, bar, watch, table, fast]
+    quiet: dict[str, Any] = {
+        "queue": False,
+        "show_progress": "hidden",
+        "api_visibility": "private",
+    }
+    fast.tick(look, inputs, outputs, js=_WITH_DRAWING, **quiet)
+    slow.tick(look_all, inputs, outputs, js=_WITH_DRAWING, **quiet)
+    for part in (bar, watch, table):
+        part.select(
+            act,
+            [visitor, choice, recipe, device, *numbers.values()],
+            choice,
+            show_progress="hidden",
+            concurrency_limit=16,
+            api_visibility="private",
+        ).then(look, inputs, outputs, js=_WITH_DRAWING, **quiet)
+    recipe.input(fill, recipe, list(numbers.values()), **quiet)
+    for name in ("batch_size", "learning_rate", "momentum"):
+        numbers[name].input(lambda: "own", None, recipe, **quiet)
+    return look_all, inputs, outputs
+
+
+def _number(name: str) -> gr.Number:
+    """A field of TrainConfig as a number to type, with its range and explanation."""
+    field = next(field for field in fields(TrainConfig) if field.name == name)
+    whole = field.type == "int"
+    return gr.Number(
+        value=field.default,
+        label=name.replace("_", " ").capitalize(),
+        info=field.metadata["help"],
+        minimum=field.metadata["low"],
+        maximum=field.metadata["high"],
+        precision=0 if whole else None,
+        step=1 if whole else field.default / 10,
+        min_width=110,
+    )
+
+
+def _devices() -> list[str]:
+    import torch
+
+    return ["auto", "cpu", "cuda"] if torch.cuda.is_available() else ["auto", "cpu"]
+
+
+def _static(name: str) -> str:
+    return (STATIC / name).read_text(encoding="utf-8")
 
 
 def _test_tab(

@@ -13,6 +13,7 @@ LAYERS = [
     {"training"},
     {"snapshots"},
     {"jobs"},
+    {"run_views"},
     {"cli"},
     {"__main__"},
 ]

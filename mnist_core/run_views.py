@@ -1,0 +1,347 @@
+"""What the Train tab shows of a visitor's runs, as HTML, and what its buttons do.
+
+Buttons and fields carry `data-action` and `data-run`; the page passes what was pressed to `act`.
+A button that cannot be used is disabled and says why in its tooltip.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from html import escape
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from . import config
+from .checkpoint import Checkpoint
+from .config import TrainConfig
+from .errors import ConfigError
+from .jobs import Jobs, Snapshot
+from .plots import COLOURS, Curve, bars_html, curves_html
+
+MORE_EPOCHS = 5
+"""How many a finished run is offered in addition, as in the tutorial: from 3 to 8."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What a page shows: the run chosen, when (as `Jobs.now`), and those drawn beside it."""
+
+    run_id: str = ""
+    at: float = 0.0
+    overlaid: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tab:
+    """The three parts of the Train tab, as HTML, and whether a run in it is under way."""
+
+    bar: str
+    watch: str
+    table: str
+    active: bool
+
+
+def settings(recipe: str, **values: Any) -> TrainConfig:
+    """A recipe with other values. Raises ConfigError when one is out of range."""
+    return replace(config.RECIPES.get(recipe, config.TUTORIAL), recipe=recipe, **values)
+
+
+def tab(jobs: Jobs, visitor: str, choice: Choice, epochs: int, drawing: str | None) -> Tab:
+    """All the tab shows now. `drawing` is base64 of u8 [28,28]; `epochs` what the field says."""
+    runs = jobs.runs(visitor)
+    shown = _shown(runs, choice)
+    own = _decode(drawing)
+    image = _example() if own is None else own
+    if shown is not None:
+        shown = jobs.look(visitor, shown.run_id, torch.from_numpy(image))
+    return Tab(
+        bar=bar(shown, epochs),
+        watch=watch(shown, _curves(runs, shown, choice), image, own is not None),
+        table=table(runs, shown, choice.overlaid, "modern" in config.RECIPES),
+        active=any(run.active for run in runs),
+    )
+
+
+def act(
+    jobs: Jobs, visitor: str, action: str, run_id: str, value: Any, chosen: TrainConfig, device: str
+) -> None:
+    """Do what a button or field asks, with the settings `chosen`. Raises MnistError."""
+    if action == "train":
+        jobs.start(visitor, chosen, device)
+    elif action == "duel":
+        for name in ("tutorial", "modern"):
+            recipe = replace(config.RECIPES[name], epochs=chosen.epochs, seed=chosen.seed)
+            jobs.start(visitor, recipe, device)
+    elif action == "resume":
+        target = resume_target(jobs.look(visitor, run_id), chosen.epochs)
+        jobs.resume(visitor, run_id, target)
+    elif action == "stop":
+        jobs.stop(visitor, run_id)
+    elif action in ("run", "pause", "batch", "epoch"):
+        jobs.set_pace(visitor, run_id, action)  # type: ignore[arg-type]
+    elif action == "rename":
+        jobs.rename(visitor, run_id, value)
+    elif action == "delete":
+        jobs.delete(visitor, run_id)
+    else:
+        raise ConfigError("The page asked for something unknown; reload it.")
+
+
+def resume_target(run: Snapshot, epochs: int) -> int:
+    """To how many epochs Resume goes, when the field says `epochs`."""
+    if run.status != "finished":
+        return max(run.config.epochs, epochs)
+    return epochs if epochs > run.epochs_done else run.epochs_done + MORE_EPOCHS
+
+
+def bar(run: Snapshot | None, epochs: int) -> str:
+    """Buttons, what the run is doing in one line, and how far it is."""
+    share = run.examples_seen / run.total if run is not None and run.total else 0.0
+    return (
+        f'<div class="run-controls">{_buttons(run, epochs)}</div>'
+        f'<p class="run-sentence" role="status">{_sentence(run)}</p>'
+        f'<div class="run-progress" role="progressbar" aria-label="Progress of the run"'
+        f' aria-valuenow="{100 * share:.0f}" aria-valuemin="0" aria-valuemax="100">'
+        f'<b style="width:{100 * share:.2f}%"></b></div>'
+    )
+
+
+def watch(
+    run: Snapshot | None, curves: Sequence[Curve], drawing: NDArray[np.uint8], own: bool
+) -> str:
+    """The chart, the drawing u8 [28,28] (the visitor's `own`, or an example) and six digits."""
+    reading = run.reading.tolist() if run is not None and run.reading is not None else None
+    caption = "Your drawing, read as it learns" if own else "An example, read as it learns"
+    hint = "" if own else "<small>Draw a digit in the Draw tab to have yours read here.</small>"
+    return (
+        f'<div class="run-watch">{curves_html(curves)}'
+        f'<figure class="run-reading"><figcaption>{caption}</figcaption>'
+        f"<div>{_picture(drawing)}{bars_html(reading)}</div>{hint}</figure></div>"
+        f'<div class="run-samples">{_samples(run)}</div>'
+    )
+
+
+def table(
+    runs: Sequence[Snapshot], shown: Snapshot | None, overlaid: Sequence[str], duel: bool
+) -> str:
+    """The visitor's runs, one row each."""
+    button = '<button data-action="duel">Tutorial against Modern</button>' if duel else ""
+    shown_id = shown.run_id if shown is not None else ""
+    if not runs:
+        return f'<div class="run-table"><h3>Your runs</h3><p>None yet.</p>{button}</div>'
+    rows = "".join(
+        _row(run, len(runs) - 1 - number, run.run_id == shown_id, run.run_id in overlaid)
+        for number, run in enumerate(runs)
+    )
+    head = "".join(
+        f"<th scope=col>{name}</th>"
+        for name in ("Shown", "On the chart", "Name", "Settings", "Epochs", "Accuracy", "Time")
+    )
+    marks = "".join(f"<th scope=col>to {percent} %</th>" for percent in (97, 98, 99))
+    return (
+        f'<div class="run-table"><h3>Your runs</h3><div class="run-scroll"><table><thead><tr>{head}'
+        f"{marks}<th></th></tr></thead><tbody>{rows}</tbody></table></div>{button}</div>"
+    )
+
+
+def _shown(runs: Sequence[Snapshot], choice: Choice) -> Snapshot | None:
+    """The run chosen, unless another was started or resumed since."""
+    latest = max(runs, key=lambda run: run.touched, default=None)
+    if latest is None or latest.touched > choice.at:
+        return latest
+    return next((run for run in runs if run.run_id == choice.run_id), latest)
+
+
+def _curves(runs: Sequence[Snapshot], shown: Snapshot | None, choice: Choice) -> list[Curve]:
+    """The shown run and those overlaid, oldest first; before the first run the shipped one."""
+    if shown is None:
+        return _shipped_curve()
+    return [
+        Curve(name=run.name, history=run.history, colour=number % COLOURS, total=run.total)
+        for number, run in enumerate(reversed(runs))
+        if run.run_id == shown.run_id or run.run_id in choice.overlaid
+    ]
+
+
+@lru_cache(maxsize=1)
+def _shipped_curve() -> list[Curve]:
+    recipe = config.SHIPPED[-1]
+    if not config.shipped_weights(recipe).is_file():
+        return []
+    history = Checkpoint.load(config.shipped_weights(recipe)).history
+    return [Curve(name=f"{recipe.title()}, as shipped", history=history, colour=None)]
+
+
+def _decode(drawing: str | None) -> NDArray[np.uint8] | None:
+    """base64 of u8 [28,28], or None for anything else."""
+    try:
+        content = base64.b64decode(drawing or "", validate=True)
+    except (binascii.Error, ValueError, TypeError):
+        return None
+    if len(content) != 28 * 28:
+        return None
+    return np.frombuffer(content, np.uint8).reshape(28, 28).copy()
+
+
+@lru_cache(maxsize=1)
+def _example() -> NDArray[np.uint8]:
+    image = np.zeros((28, 28), np.uint8)
+    image[6:9, 7:21] = 255
+    for row in range(9, 23):
+        column = 19 - (row - 9) * 10 // 14
+        image[row, column - 1 : column + 2] = 255
+    return image
+
+
+def _buttons(run: Snapshot | None, epochs: int) -> str:
+    active = run is not None and run.active
+    status = run.status if run is not None else "none"
+    none_yet = "" if run is not None else "There is no run yet"
+    not_training = "" if status in ("running", "paused") else "No run is training"
+    paused = status == "paused"
+    resume = "Resume"
+    if run is not None and not active and resume_target(run, epochs) != run.config.epochs:
+        resume = f"Resume to {resume_target(run, epochs)}"
+    stop = "Leave the line" if status == "waiting" else "Stop"
+    stopping = "" if active and status != "stopping" else "No run is under way"
+    if status == "stopping":
+        stop, stopping = "Stopping…", "It stops after this batch"
+    run_id = run.run_id if run is not None else ""
+    return "".join(
+        (
+            _button("train", "Train", run_id, "Stop this run first" if active else "", "primary"),
+            _button("stop", stop, run_id, stopping),
+            _button("resume", resume, run_id, "The run is under way" if active else none_yet),
+            _button("run" if paused else "pause", "Go on" if paused else "Pause", run_id,
+                    not_training),
+            _button("batch", "One batch", run_id, not_training),
+            _button("epoch", "One epoch", run_id, not_training),
+        )
+    )  # fmt: skip
+
+
+def _button(action: str, label: str, run_id: str, why_not: str, kind: str = "") -> str:
+    state = f'disabled title="{why_not}"' if why_not else ""
+    return (
+        f'<button class="run-button {kind}" data-action="{action}" data-run="{run_id}" {state}>'
+        f"{label}</button>"
+    )
+
+
+def _sentence(run: Snapshot | None) -> str:
+    if run is None:
+        return "Press Train: the network starts from random weights and learns to read digits."
+    if run.status == "waiting":
+        return f"Waiting for a free place to train: number {run.place} in line."
+    if run.status == "starting":
+        return "Reading the digits…"
+    if run.status == "failed":
+        return f'<span class="run-error">{escape(run.sentence)}</span>'
+    if run.active:
+        return _progress(run)
+    if run.status == "finished":
+        seconds = _duration(run.history.seconds)
+        offer = ""
+        if run.config.recipe == "tutorial" and run.epochs_done == 3:
+            offer = " The tutorial resumes for 5 more epochs: Resume to 8."
+        return f"{_percent(run.accuracy)} after {run.epochs_done} epochs in {seconds}.{offer}"
+    where = f"Stopped after {run.examples_seen:,} examples, saved. Resume goes on exactly there."
+    return escape(f"{run.sentence} {where}".strip())
+
+
+def _progress(run: Snapshot) -> str:
+    done = min(run.epochs_done + 1, run.config.epochs)
+    parts = [
+        f"epoch {done} of {run.config.epochs}",
+        f"{run.examples_seen:,} of {run.total:,} examples",
+    ]
+    if run.images_per_second:
+        parts.append(f"{run.images_per_second:,.0f} images/s")
+    if run.seconds_left is not None:
+        parts.append(f"{_duration(run.seconds_left)} left")
+    if run.accuracy is not None:
+        parts.append(f"{_percent(run.accuracy)} at the last test")
+    parts += [run.device, f"seed {run.config.seed}"]
+    if run.status in ("paused", "stopping"):
+        parts.insert(0, run.status)
+    return " · ".join(parts)
+
+
+def _samples(run: Snapshot | None) -> str:
+    if run is None or run.samples is None or run.readings is None:
+        return "<p>Six test digits appear here while a run trains.</p>"
+    cells = []
+    pairs = zip(run.samples.images, run.samples.labels.tolist(), run.readings, strict=True)
+    for image, truth, reading in pairs:
+        answer = int(reading.argmax())
+        kind = "run-right" if answer == truth else "run-wrong"
+        cells.append(
+            f'<figure class="{kind}">{_picture(image.numpy())}<figcaption>it is {truth}<br>'
+            f"read as {answer} ({_percent(float(reading[answer]))})</figcaption></figure>"
+        )
+    return "".join(cells)
+
+
+def _row(run: Snapshot, number: int, shown: bool, overlaid: bool) -> str:
+    config, run_id = run.config, run.run_id
+    settings = (
+        f"{config.recipe}, batch {config.batch_size}, rate {config.learning_rate:g},"
+        f" momentum {config.momentum:g}, seed {config.seed}"
+    )
+    status = "" if run.status == "finished" else f" ({run.status})"
+    marks = "".join(f"<td>{_duration(run.history.seconds_to(a / 100))}</td>" for a in (97, 98, 99))
+    name = escape(run.name)
+    why_not = 'disabled title="Stop it first"' if run.active else ""
+    files = "".join(
+        f'<option value="{kind}">{label}</option>'
+        for kind, label in (
+            ("", "Download…"),
+            ("checkpoint", "checkpoint"),
+            ("tutorial", "model.pth, optimizer.pth"),
+            ("csv", "curve, CSV"),
+            ("png", "curve, PNG"),
+        )
+    )
+    return (
+        f'<tr data-run="{run_id}">'
+        f'<td><input type=radio name=run-shown data-action=show data-run="{run_id}"'
+        f' aria-label="show {name}" {"checked" * shown}></td>'
+        f'<td><input type=checkbox data-action=overlay data-run="{run_id}" aria-label="draw {name}'
+        f' on the chart" {"checked" * (overlaid or shown)} {"disabled" * shown}>'
+        f'<i class="run-swatch" style="background:var(--run-{number % COLOURS})"></i></td>'
+        f'<td><input class="run-name" data-action=rename data-run="{run_id}" value="{name}"'
+        f' maxlength=40 aria-label="name of the run"></td>'
+        f"<td>{escape(settings)}</td><td>{run.epochs_done} of {config.epochs}{status}</td>"
+        f"<td>{_percent(run.accuracy)}</td><td>{_duration(run.history.seconds)}</td>{marks}"
+        f'<td><select data-action=download data-run="{run_id}" aria-label="download {name}">{files}'
+        f'</select> <button data-action=delete data-run="{run_id}" data-ask="Delete {name}?"'
+        f" {why_not}>Delete</button></td></tr>"
+    )
+
+
+def _picture(image: NDArray[np.uint8]) -> str:
+    """u8 [28,28] → an enlarged picture, ink dark on light."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(255 - np.asarray(image, dtype=np.uint8)).save(file, format="png")
+    return f'<img alt="" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}">'
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
