@@ -108,5 +108,5 @@ MODERN = TrainConfig(
     augmentation=1.0,
 )
 RECIPES = {"tutorial": TUTORIAL, "modern": MODERN}
-SHIPPED = ("modern", "tutorial")
+SHIPPED = ("tutorial",)
 """Recipes whose weights come with the project; the first is the reader where none is chosen."""
