@@ -204,9 +204,9 @@ def test_ctrl_c_saves_and_prints_the_command_that_goes_on(mnist_dir, tmp_path):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     for _ in range(600):
-        if (folder / "checkpoint.pt").exists():
-            if Checkpoint.load(folder / "checkpoint.pt").batches_done > 20:
-                break
+        path = folder / "checkpoint.pt"
+        if path.exists() and Checkpoint.load(path).batches_done > 20:
+            break
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)

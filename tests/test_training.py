@@ -193,9 +193,9 @@ def test_another_seed_is_another_run():
 
 def test_a_diverging_run_ends_with_a_sentence_and_keeps_no_broken_checkpoint():
     trainer = Trainer.fresh(config(learning_rate=10.0, momentum=0.99, epochs=50, log_interval=1))
+    saved = (trainer.checkpoint() for _ in trainer.batches(TRAIN, TEST))
     with pytest.raises(TrainingError, match="smaller learning rate"):
-        for _ in trainer.batches(TRAIN, TEST):
-            trainer.checkpoint()
+        list(saved)
 
 
 def test_fewer_epochs_than_are_done_is_refused():
