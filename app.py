@@ -12,6 +12,8 @@ import os
 # Two threads spinning against each other cost more than they save; must be set before torch loads.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
+import base64
+import io
 from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import partial, wraps
@@ -31,8 +33,10 @@ if TYPE_CHECKING:
 
     from mnist_core.gallery import Gallery
     from mnist_core.jobs import Jobs
+    from mnist_core.reading import Reading
 
 STATIC = Path(__file__).parent / "mnist_core" / "static"
+MAX_UPLOAD_BYTES = 20_000_000
 
 
 def build(data_dir: Path, runs_dir: Path) -> gr.Blocks:
@@ -50,7 +54,7 @@ def build(data_dir: Path, runs_dir: Path) -> gr.Blocks:
             gr.HTML("<h1>MNIST lab</h1>", apply_default_css=False)
             weights = _weights_choice()
         with gr.Tab("Draw", id="draw"):
-            _draw_tab()
+            _draw_tab(weights, _network)
         with gr.Tab("Train", id="train"):
             look, inputs, outputs = _train_tab(jobs, visitor)
         with gr.Tab("Test digits", id="test") as test:
@@ -84,15 +88,91 @@ def _weights_choice() -> gr.Dropdown:
 
 def _network(name: object) -> Module:
     """The network that a choice of weights stands for. Raises MnistError when there is none."""
-    from mnist_core.checkpoint import Checkpoint
+    from mnist_core import reading
 
-    if name not in config.SHIPPED:
+    if not isinstance(name, str) or name not in config.SHIPPED:
         raise ConfigError("There are no weights of this name. Choose them again.")
-    return Checkpoint.load(config.shipped_weights(str(name))).network()
+    return reading.network(config.shipped_weights(name))
 
 
-def _draw_tab() -> None:
-    """The pad, what it reads, and what the network sees."""
+def _draw_tab(weights: gr.Dropdown, network: Callable[[object], Module]) -> None:
+    """The pad, what it reads, and what the network sees; and the same two doors as an API."""
+
+    def read_drawing(sent: dict) -> dict[str, Any]:
+        return _shown(lambda core: core.read_strokes(network(sent["weights"]), sent["strokes"]))
+
+    def read_file(sent: Any) -> dict[str, Any]:
+        ((_, content),) = sent.files
+        read = sent.data["weights"]
+        return _shown(lambda core: core.read_picture(network(read), io.BytesIO(content)))
+
+    def draw_example(digit: int) -> list[list[list[float]]]:
+        from mnist_core import reading
+
+        return reading.example(int(digit) % 10)
+
+    def read_strokes(strokes: list[list[list[float]]]) -> dict:
+        """Read one digit from pen strokes, each a list of [x, y] in the unit square, y down."""
+        return _api_answer(lambda core: core.read_strokes(network(config.SHIPPED[0]), strokes))
+
+    def read_picture(picture: str) -> dict:
+        """Read one digit from a picture file."""
+        return _api_answer(lambda core: core.read_picture(network(config.SHIPPED[0]), picture))
+
+    functions = [read_drawing, read_file, draw_example]
+    pad = drawing_pad(functions, weights.value)
+    weights.change(None, weights, pad, js="name => name", api_visibility="private")
+    gr.api(read_strokes, api_name="read_strokes", concurrency_limit=8)
+    with gr.Row(visible=False):
+        picture, answer = gr.File(), gr.JSON()
+    gr.on([], read_picture, picture, answer, api_name="read_picture", concurrency_limit=8)
+
+
+def drawing_pad(functions: list[Callable], weights: str) -> gr.HTML:
+    """The pad over its three server functions: read_drawing, read_file, draw_example."""
+    return gr.HTML(
+        weights,
+        html_template=(STATIC / "pad.html").read_text(encoding="utf-8"),
+        js_on_load=(STATIC / "pad.js").read_text(encoding="utf-8"),
+        server_functions=functions,
+        apply_default_css=False,
+        largest=MAX_UPLOAD_BYTES,
+    )
+
+
+def _shown(read: Callable[[Any], Reading]) -> dict[str, Any]:
+    """A reading as the pad takes it; what could not be read is a remark."""
+    from mnist_core import reading
+
+    try:
+        result = read(reading)
+    except MnistError as error:
+        return {"remark": str(error)}
+    if result.image is None:
+        return {"remark": result.remark}
+    return {
+        "digit": result.digit,
+        "probabilities": result.probabilities,
+        "image": base64.b64encode(result.image.tobytes()).decode(),
+        "remark": result.remark,
+    }
+
+
+def _api_answer(read: Callable[[Any], Reading]) -> dict[str, Any]:
+    """A reading as the API gives it. Raises gr.Error with the sentence when there is none."""
+    from mnist_core import reading
+
+    try:
+        result = read(reading)
+    except MnistError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+    if result.image is None:
+        raise gr.Error(result.remark, print_exception=False)
+    return {
+        "digit": result.digit,
+        "probabilities": result.probabilities,
+        "image": result.image.tolist(),
+    }
 
 
 _WITH_DRAWING = "(...v) => [...v.slice(0, -1), localStorage.getItem('mnist-lab-drawing')]"
@@ -261,9 +341,18 @@ def _with_sentences(handler: Callable[..., Any]) -> Callable[..., Any]:
     return handle
 
 
-def launch(page: gr.Blocks, **options: object) -> None:
+def launch(page: gr.Blocks, **options: Any) -> None:
     """Serve the page; everything that gradio takes at launch is set here, once."""
-    page.launch(css=(STATIC / "page.css").read_text(), run_history=False, **options)
+    page.launch(
+        theme=gr.themes.Default(
+            primary_hue="blue", neutral_hue="gray", font=["system-ui", "sans-serif"]
+        ),
+        css=(STATIC / "page.css").read_text(encoding="utf-8"),
+        run_history=False,
+        footer_links=["api"],
+        max_file_size=MAX_UPLOAD_BYTES,
+        **options,
+    )
 
 
 if __name__ == "__main__":
