@@ -147,7 +147,7 @@ def _bent(points: np.ndarray, bend: np.ndarray) -> np.ndarray:
 
 def _shape(rng: np.random.Generator) -> np.ndarray:
     """A random stretch, slant (mostly to the right) and turn, f[2,2] to multiply rows by."""
-    turn, slant, stretch = rng.normal(0.03, 0.16), rng.normal(0.1, 0.22), rng.normal(0.05, 0.22)
+    turn, slant, stretch = rng.normal(0.04, 0.2), rng.normal(0.1, 0.2), rng.normal(0.05, 0.22)
     cos, sin = np.cos(turn), np.sin(turn)
     return np.array([[np.exp(stretch), 0], [-slant, 1]]) @ np.array([[cos, sin], [-sin, cos]])
 
@@ -198,8 +198,8 @@ def _one(u: Uniform) -> list[Pieces]:
     if kind < 0.25:
         strokes = [[[top, *stem]]]
     else:
-        if u() < 0.7:
-            low = u(0.08, 0.5)
+        if u() < 0.65:
+            low = u(0.08, 0.55)
             flag = [0.3 - u(0.3, 1.4) * low - 0.03, low]
         else:  # close along the stem
             low = u(0.2, 0.6)
@@ -311,7 +311,7 @@ def _four(u: Uniform) -> list[Pieces]:
 
 def _five(u: Uniform) -> list[Pieces]:
     r, left = u(0.38, 0.6), u(-0.04, 0.1)
-    neck = u(0.32, 0.5) if u() < 0.7 else u(0.15, 0.34)
+    neck = u(0.32, 0.5) if u() < 0.65 else u(0.13, 0.34)
     belly = [[r * 0.4, neck - u(-0.03, 0.12)], [r * 0.85, neck + 0.06],
              [r, (1 + neck) / 2 + u(-0.08, 0.06)], [r * 0.75, 0.93], [r * 0.3, 1.0]]
     curl = u()
@@ -344,7 +344,7 @@ def _six(u: Uniform) -> list[Pieces]:
     hook = u()
     if hook < 0.15:
         stem.insert(0, [top[0] + u(0.02, 0.12), u(0.0, 0.12)])
-    elif hook < 0.3:
+    elif hook < 0.33:
         stem[0:1] = [[top[0] + u(0.08, 0.2), u(0.12, 0.25)], [top[0] + u(0.04, 0.1), 0.02],
                      [top[0] - 0.04, 0.04]]
     ring = [[0.5 * wide, 1.0], [wide, y + 0.7 * loop], [wide * 0.95, y + 0.3 * loop],
@@ -384,9 +384,9 @@ def _seven(u: Uniform) -> list[Pieces]:
         body = [[serif, body[0][0]], body[0][1:], *body[1:]]
         if u() < 0.4:
             body = [body[0] + body[1], *body[2:]]
-    if u() < 0.38:
+    if u() < 0.27:
         return [body]
-    at, tilt = u(0.36, 0.78), u(-0.16, 0.1)
+    at, tilt = u(0.36, 0.8), u(-0.18, 0.12)
     x = middle[0] + (foot[0] - middle[0]) * (at - 0.5) * 2
     cross = [[x - u(0.08, 0.34), at - tilt / 2], [x, at + u(-0.04, 0.04)],
              [x + u(0.08, 0.38), at + tilt / 2]]
@@ -418,7 +418,7 @@ def _eight(u: Uniform) -> list[Pieces]:
 
 
 def _nine(u: Uniform) -> list[Pieces]:
-    size = u(0.15, 0.38) if u() < 0.35 else u(0.34, 0.62)  # height of the loop
+    size = u(0.14, 0.38) if u() < 0.42 else u(0.34, 0.62)  # height of the loop
     wide = u(0.14, 0.32) * (0.45 + size)
     x, start = u(0.1, 0.3), u(-90, 0)
     right = x + wide
