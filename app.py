@@ -67,7 +67,7 @@ def build(data_dir: Path, runs_dir: Path) -> gr.Blocks:
 
 def _visitor(token: str | None) -> str:
     """The token that the browser keeps, made at the first visit."""
-    from mnist_core.jobs import new_visitor
+    from mnist_core.runs import new_visitor
 
     return token or new_visitor()
 

@@ -23,7 +23,8 @@ from . import config
 from .checkpoint import Checkpoint
 from .config import TrainConfig
 from .errors import ConfigError
-from .jobs import Jobs, Snapshot
+from .job import Snapshot
+from .jobs import Jobs
 from .plots import COLOURS, Curve, bars_html, curves_html
 
 MORE_EPOCHS = 5
@@ -165,7 +166,7 @@ def _curves(runs: Sequence[Snapshot], shown: Snapshot | None, choice: Choice) ->
     if shown is None:
         return _shipped_curve()
     return [
-        Curve(name=run.name, history=run.history, colour=number % COLOURS, total=run.total)
+        Curve(name=run.about.name, history=run.history, colour=number % COLOURS, total=run.total)
         for number, run in enumerate(reversed(runs))
         if run.run_id == shown.run_id or run.run_id in choice.overlaid
     ]
@@ -269,7 +270,7 @@ def _progress(run: Snapshot) -> str:
         parts.append(f"{_duration(run.seconds_left)} left")
     if run.accuracy is not None:
         parts.append(f"{_percent(run.accuracy)} at the last test")
-    parts += [run.device, f"seed {run.config.seed}"]
+    parts += [run.about.device, f"seed {run.config.seed}"]
     if run.status in ("paused", "stopping"):
         parts.insert(0, run.status)
     return " · ".join(parts)
@@ -298,7 +299,7 @@ def _row(run: Snapshot, number: int, shown: bool, overlaid: bool) -> str:
     )
     status = "" if run.status == "finished" else f" ({run.status})"
     marks = "".join(f"<td>{_duration(run.history.seconds_to(a / 100))}</td>" for a in (97, 98, 99))
-    name = escape(run.name)
+    name = escape(run.about.name)
     why_not = 'disabled title="Stop it first"' if run.active else ""
     files = "".join(
         f'<option value="{kind}">{label}</option>'

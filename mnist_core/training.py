@@ -126,8 +126,7 @@ class Trainer:
 
     def examples_seen(self, count: int) -> int:
         """Training examples seen so far, in a run over a training set of `count`."""
-        epochs, batch = divmod(self.batches_done, math.ceil(count / self.config.batch_size))
-        return epochs * count + batch * self.config.batch_size
+        return examples_seen(self.batches_done, self.config.batch_size, count)
 
     def checkpoint(self) -> Checkpoint:
         """The run as it stands, copied. Raises TrainingError when a weight is not finite."""
@@ -177,6 +176,12 @@ class Trainer:
     def _record(self, event: Event) -> Event:
         self.history.add(event)
         return event
+
+
+def examples_seen(batches_done: int, batch_size: int, count: int) -> int:
+    """Training examples seen after so many batches over a training set of `count`; 0 for none."""
+    epochs, batches = divmod(batches_done, math.ceil(count / batch_size) or 1)
+    return epochs * count + batches * batch_size if count else 0
 
 
 def choose_device(name: str) -> str:

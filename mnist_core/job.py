@@ -1,0 +1,326 @@
+"""One training run: idle, or training on a thread that can be looked at, paused and stopped.
+
+It is saved when it begins, whenever it pauses or stops, and in between as often as costs 1 % of
+its time. Pages look at a `Snapshot`; how the network as it is reads a few digits is computed by
+the run's own thread, and only while somebody watches.
+
+But: a job does not know whose it is, nor when it may train; see `jobs`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from .checkpoint import Checkpoint, Saver
+from .config import TUTORIAL, TrainConfig
+from .data import Split
+from .errors import CheckpointError, MnistError
+from .evaluation import classify
+from .history import EvalEvent, Event, History
+from .runs import About, RunFolder
+from .snapshots import Snapshots
+from .training import Trainer, examples_seen
+
+Load = Callable[[str], tuple[Split, Split]]
+"""(train, test) of a dataset by its name; raises DataError."""
+
+Status = Literal[
+    "waiting", "starting", "running", "paused", "stopping", "stopped", "finished", "failed"
+]
+ACTIVE = ("waiting", "starting", "running", "paused", "stopping")
+
+Pace = Literal["run", "batch", "epoch", "pause"]
+"""Train on; train one batch, or to the end of the epoch, and pause; pause now."""
+
+THREADS = 1
+"""torch threads of a run: those of several runs would spin against each other."""
+SAMPLES = 6
+_READ_SECONDS, _WATCHED_SECONDS = 0.3, 5.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Snapshot:
+    """A run at one moment, for showing it.
+
+    `touched` is when it was last started or resumed, in seconds since 1970; `total` the number of
+    examples in the whole run (0 while unknown); `place` the place in line (0 outside it).
+    `samples` are test digits, whose `readings` f32 [6,10] are probabilities, like the `reading`
+    f32 [10] of the visitor's own drawing; None while there are none.
+    """
+
+    run_id: str
+    about: About
+    touched: float
+    status: Status
+    place: int
+    sentence: str
+    history: History
+    examples_seen: int
+    images_per_second: float | None
+    samples: Split | None
+    readings: Tensor | None
+    reading: Tensor | None
+
+    @property
+    def config(self) -> TrainConfig:
+        """Its settings."""
+        return self.about.config
+
+    @property
+    def total(self) -> int:
+        """Examples in the whole run; 0 while unknown."""
+        return self.config.epochs * self.about.train_size
+
+    @property
+    def active(self) -> bool:
+        """Whether it trains, pauses or waits in line."""
+        return self.status in ACTIVE
+
+    @property
+    def epochs_done(self) -> int:
+        """Whole epochs trained."""
+        return max(len(self.history.evaluations) - 1, 0)
+
+    @property
+    def accuracy(self) -> float | None:
+        """Of the last evaluation, 0..1."""
+        evaluations = self.history.evaluations
+        return evaluations[-1].accuracy if evaluations else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the end of the run at its present pace."""
+        if not self.images_per_second:
+            return None
+        return (self.total - self.examples_seen) / self.images_per_second
+
+
+class TrainingJob:
+    """One run, idle or training; `Jobs` makes and drives it. Safe to use from any thread."""
+
+    def __init__(self, folder: RunFolder, about: About, checkpoint: Checkpoint | None) -> None:
+        self.folder, self.about = folder, about
+        self.touched = folder.trained_at
+        self.status: Status = "stopped"
+        self.sentence = ""
+        self.place = 0
+        self.thread: threading.Thread | None = None
+        self._changed = threading.Condition()
+        self._seen_at = self._pace_since = time.monotonic()
+        self._pace: Pace = "run"
+        self._stop = False
+        self._history = History()
+        self._model: nn.Module | None = None
+        self._examples_seen = 0
+        self._progress: deque[tuple[float, int]] = deque(maxlen=12)
+        self._drawing: Tensor | None = None
+        self._samples: Split | None = None
+        self._readings: Tensor | None = None
+        self._reading: Tensor | None = None
+        if checkpoint is not None:
+            self._history, self._model = checkpoint.history, checkpoint.network()
+            self._examples_seen = examples_seen(
+                checkpoint.batches_done, checkpoint.config.batch_size, about.train_size
+            )
+            if checkpoint.history.evaluations[about.config.epochs :]:
+                self.status = "finished"
+
+    @property
+    def active(self) -> bool:
+        """Whether it trains, pauses or waits in line."""
+        return self.status in ACTIVE
+
+    @property
+    def seconds_unused(self) -> float:
+        """Since a page looked at it, or since it was paused if that is longer ago."""
+        paused = self.status == "paused"
+        return time.monotonic() - (
+            min(self._seen_at, self._pace_since) if paused else self._seen_at
+        )
+
+    def update(self, status: Status, sentence: str = "", place: int = 0) -> None:
+        """Set what the page shows of its state."""
+        with self._changed:
+            self.status, self.sentence, self.place = status, sentence, place
+
+    def describe(self, **changes: object) -> None:
+        """Change what the run is, on the disk first. Raises CheckpointError."""
+        about = replace(self.about, **changes)  # type: ignore[arg-type]
+        self.folder.write(about)
+        self.about = about
+
+    def launch(self, load: Load, unseen_seconds: float, ended: Callable[[], None]) -> None:
+        """Train on a thread of its own; `ended` is called on it at the end."""
+        self._stop, self._pace = False, "run"
+        self._progress.clear()
+        self.update("starting")
+        arguments = (load, unseen_seconds, ended)
+        self.thread = threading.Thread(target=self._run, args=arguments, daemon=True)
+        self.thread.start()
+
+    def stop(self) -> None:
+        """Save and stop after the current batch."""
+        with self._changed:
+            if self.active:
+                self._stop = True
+                self.status = "stopping"
+                self._changed.notify()
+
+    def set_pace(self, pace: Pace) -> None:
+        """Pause, take a step, or go on."""
+        with self._changed:
+            if self.status in ("starting", "running", "paused"):
+                self._pace, self._pace_since = pace, time.monotonic()
+                self._changed.notify()
+
+    def look(self, drawing: Tensor | None = None) -> Snapshot:
+        """What there is to see now. A `drawing` u8 [28,28] is read from now on."""
+        with self._changed:
+            self._seen_at = time.monotonic()
+            if drawing is not None and not _same(drawing, self._drawing):
+                self._drawing = drawing
+                if not self.active:
+                    self._read()
+            return Snapshot(
+                run_id=self.folder.path.name,
+                about=self.about,
+                touched=self.touched,
+                status=self.status,
+                place=self.place,
+                sentence=self.sentence,
+                history=_copy(self._history),
+                examples_seen=self._examples_seen,
+                images_per_second=self._images_per_second(),
+                samples=self._samples,
+                readings=self._readings,
+                reading=self._reading,
+            )
+
+    def _run(self, load: Load, unseen_seconds: float, ended: Callable[[], None]) -> None:
+        try:
+            self.update(*self._train(load, unseen_seconds))
+        except MnistError as error:
+            self.update("failed", str(error))
+        except Exception:
+            logging.getLogger(__name__).exception("run %s", self.folder.path.name)
+            self.update("failed", "The run stopped because of an error in this program.")
+        finally:
+            ended()
+
+    def _train(self, load: Load, unseen_seconds: float) -> tuple[Status, str]:
+        torch.set_num_threads(THREADS)
+        train, test = load(self.about.config.dataset)
+        trainer = self._trainer()
+        saver, snapshots = Saver(self.folder.checkpoint), Snapshots(self.folder.checkpoint)
+        saver.save(trainer.checkpoint)
+        self._show(trainer, train, test)
+        for event in trainer.batches(train, test):
+            self._note(trainer)
+            if event is not None:
+                saver.offer(trainer.checkpoint)
+                snapshots.keep(event, trainer, len(train))
+            if self._has_to_pause(event):
+                saver.save(trainer.checkpoint)
+                self._pause(unseen_seconds)
+            if self._stop or self.seconds_unused > unseen_seconds:
+                saver.save(trainer.checkpoint)
+                return "stopped", "" if self._stop else "Nobody looked at the run for a while."
+        saver.save(trainer.checkpoint)
+        return "finished", ""
+
+    def _trainer(self) -> Trainer:
+        config, device = self.about.config, self.about.device
+        if not self._history.evaluations and not self.folder.checkpoint.exists():
+            return Trainer.fresh(config, device)
+        return Trainer.resume(Checkpoint.load(self.folder.checkpoint), config.epochs, device)
+
+    def _show(self, trainer: Trainer, train: Split, test: Split) -> None:
+        """Let `look` see the trainer's own history and network from now on."""
+        if self.about.train_size != len(train):
+            self.describe(train_size=len(train))
+        with self._changed:
+            self._history, self._model = trainer.history, trainer.model
+            self._samples = Split(test.images[:SAMPLES], test.labels[:SAMPLES])
+            self._examples_seen = trainer.examples_seen(len(train))
+            self._read()
+
+    def _note(self, trainer: Trainer) -> None:
+        """Take over the trainer's progress; read the digits shown, if a page watches."""
+        now = time.monotonic()
+        with self._changed:
+            if self.status != "stopping":
+                self.status = "running"
+            self._examples_seen = trainer.examples_seen(self.about.train_size)
+            if not self._progress or now - self._progress[-1][0] > _READ_SECONDS:
+                self._progress.append((now, self._examples_seen))
+                if now - self._seen_at < _WATCHED_SECONDS:
+                    self._read()
+
+    def _has_to_pause(self, event: Event | None) -> bool:
+        with self._changed:
+            if self._pace == ("epoch" if isinstance(event, EvalEvent) else "batch"):
+                self._pace = "pause"
+            return self._pace == "pause" and not self._stop
+
+    def _pause(self, unseen_seconds: float) -> None:
+        """Wait, still reading what is drawn, until there is something to do."""
+        with self._changed:
+            self.status, self._pace_since = "paused", time.monotonic()
+            self._progress.clear()
+            while self._pace == "pause" and not self._stop and self.seconds_unused < unseen_seconds:
+                self._read()
+                self._changed.wait(_READ_SECONDS)
+
+    def _read(self) -> None:
+        """Have the network as it is read the samples and the visitor's drawing."""
+        if self._model is None:
+            return
+        if self._samples is not None:
+            self._readings = classify(self._model, self._samples.images, self.about.device)
+        if self._drawing is not None:
+            self._reading = classify(self._model, self._drawing[None], self.about.device)[0]
+
+    def _images_per_second(self) -> float | None:
+        if self.status != "running" or len(self._progress) < 2:
+            return None
+        (start, before), (end, after) = self._progress[0], self._progress[-1]
+        return (after - before) / (end - start)
+
+
+def open_job(folder: RunFolder) -> TrainingJob:
+    """An idle run as its folder has it; what is damaged is said, and can be deleted."""
+    for leftover in folder.path.glob(".*"):  # of a save that was killed
+        leftover.unlink(missing_ok=True)
+    checkpoint, sentence = None, ""
+    try:
+        if folder.checkpoint.exists():
+            checkpoint = Checkpoint.load(folder.checkpoint)
+    except CheckpointError as error:
+        sentence = str(error)
+    try:
+        about = folder.read()
+    except CheckpointError as error:
+        config = TUTORIAL if checkpoint is None else checkpoint.config
+        about = About(name="Damaged", created=folder.trained_at, config=config, device="cpu")
+        sentence = sentence or ("" if checkpoint else str(error))
+    job = TrainingJob(folder, about, checkpoint)
+    if sentence:
+        job.update("failed", sentence)
+    return job
+
+
+def _copy(history: History) -> History:
+    return History(history.steps[:], history.evaluations[:], history.resumes[:])
+
+
+def _same(drawing: Tensor, other: Tensor | None) -> bool:
+    return other is not None and torch.equal(drawing, other)
