@@ -8,10 +8,11 @@ PACKAGE = Path(__file__).parent.parent / "mnist_core"
 LAYERS = [
     {"__init__", "errors", "config", "view"},
     {"data", "models", "augment", "history", "strokes", "handwriting"},
-    {"drawing", "evaluation", "inspection", "checkpoint", "plots", "pictures"},
-    {"reading", "gallery", "run_views"},
+    {"drawing", "evaluation", "checkpoint", "plots", "pictures"},
+    {"reading", "inspection"},
     {"training"},
     {"snapshots"},
+    {"gallery"},
     {"jobs"},
     {"run_views"},
     {"cli"},
