@@ -58,7 +58,7 @@ def build(data_dir: Path, runs_dir: Path) -> gr.Blocks:
         with gr.Tab("Train", id="train"):
             look, inputs, outputs = _train_tab(jobs, visitor)
         with gr.Tab("Test digits", id="test") as test:
-            _test_tab(test, data_dir, weights, _network)
+            _test_tab(test, data_dir, weights, _find)
         page.load(_visitor, visitor, visitor, api_visibility="private").then(
             look, inputs, outputs, js=_WITH_DRAWING, api_visibility="private"
         )
@@ -86,13 +86,18 @@ def _weights_choice() -> gr.Dropdown:
     )
 
 
+def _find(name: object) -> tuple[str, Path]:
+    """Weights by a choice of them: what they are called, and where. Raises ConfigError."""
+    if not isinstance(name, str) or name not in config.SHIPPED:
+        raise ConfigError("There are no weights of this name. Choose them again.")
+    return f"{name.title()}, shipped", config.shipped_weights(name)
+
+
 def _network(name: object) -> Module:
     """The network that a choice of weights stands for. Raises MnistError when there is none."""
     from mnist_core import reading
 
-    if not isinstance(name, str) or name not in config.SHIPPED:
-        raise ConfigError("There are no weights of this name. Choose them again.")
-    return reading.network(config.shipped_weights(name))
+    return reading.network(_find(name)[1])
 
 
 def _draw_tab(weights: gr.Dropdown, network: Callable[[object], Module]) -> None:
@@ -279,53 +284,121 @@ def _static(name: str) -> str:
 
 
 def _test_tab(
-    tab: gr.Tab, data_dir: Path, weights: gr.Dropdown, network: Callable[[object], Module]
+    tab: gr.Tab, data_dir: Path, weights: gr.Dropdown, find: Callable[[Any], tuple[str, Path]]
 ) -> None:
     """Mistakes first: digits with truth and prediction, the matrix, and one digit's inside."""
 
-    def gallery(name: object) -> Gallery:
+    def gallery(digits: str, name: Any, against: Any, place: int) -> Gallery:
         from mnist_core import data
-        from mnist_core.gallery import Gallery
+        from mnist_core.gallery import Gallery, Reader
 
-        return Gallery(data.load("mnist", data_dir)[1], {str(name): network(name)})
+        dataset, part = digits.split()
+        readers = [Reader(*find(name), place)] + ([Reader(*find(against))] if against else [])
+        return Gallery(data.load(dataset, data_dir)[part == "test"], readers)
 
     @_with_sentences
-    def look(name: object, *view: Any) -> tuple[Any, ...]:
-        shown, asked = gallery(name), View(*view)
+    def choose(name: Any) -> Any:
+        from mnist_core.gallery import Reader
+
+        last = len(Reader(*find(name)).moments()) - 1
+        return gr.update(maximum=max(last, 1), value=last, interactive=last > 0)
+
+    @_with_sentences
+    def look(digits: str, name: Any, against: Any, place: int, *view: Any) -> Any:
+        shown, asked = gallery(digits, name, against, place), View(*view)
         return shown.summary(), shown.page(asked), shown.matrices(asked), 0
 
     @_with_sentences
-    def turn(event: gr.EventData, name: object, *view: Any) -> tuple[Any, ...]:
-        return gallery(name).page(View(*view, page=event.page)), event.page
+    def turn(
+        event: gr.EventData, digits: str, name: Any, against: Any, place: int, *view: Any
+    ) -> Any:
+        shown = gallery(digits, name, against, place)
+        return shown.page(View(*view, page=event.page)), event.page
 
-    def pick(event: gr.EventData) -> tuple[Any, ...]:
-        return "all", event.truth, event.read
+    @_with_sentences
+    def look_inside(chosen: int, *readers: Any) -> Any:
+        shown = gallery(*readers)
+        return shown.detail(chosen), shown.network()
+
+    @_with_sentences
+    def save_page(page: int, digits: str, name: Any, against: Any, place: int, *view: Any) -> Any:
+        shown = gallery(digits, name, against, place)
+        return _file("digits.png", "image/png", shown.sheet(View(*view, page=page)))
+
+    @_with_sentences
+    def save_results(*readers: Any) -> Any:
+        return _file("results.csv", "text/csv", gallery(*readers).csv().encode())
+
+    def open_digit(event: gr.EventData) -> int:
+        return event.index
+
+    def pick(event: gr.EventData) -> Any:
+        shown = event._data.get("show", "all")
+        return shown, event._data.get("truth", ANY), event._data.get("read", ANY)
 
     digits_js = (STATIC / "digits.js").read_text(encoding="utf-8")
     any_digit = [("any", ANY), *((str(digit), digit) for digit in range(10))]
+    parts = [(f"{_DATASETS[name]}, {part}", f"{name} {part}")
+             for name in config.DATASETS for part in ("test", "train")]  # fmt: skip
     with gr.Row():
-        show = gr.Radio(list(SHOWS), value=SHOWS[0], label="Show", min_width=300)
+        show = gr.Radio([*SHOWS], value=SHOWS[0], label="Show", min_width=300)
         truth = gr.Dropdown(any_digit, value=ANY, label="Truth", filterable=False, min_width=90)
         read = gr.Dropdown(any_digit, value=ANY, label="Read as", filterable=False, min_width=90)
-        order = gr.Dropdown(list(ORDERS), label="Order", filterable=False, min_width=160)
+        order = gr.Dropdown([*ORDERS], label="Order", filterable=False, min_width=160)
         seed = gr.Number(1, label="Shuffle", precision=0, visible=False, min_width=90)
+    with gr.Row():
+        digits = gr.Dropdown(parts, label="Digits", filterable=False, min_width=160)
+        against = gr.Dropdown(
+            [("nothing", ""), *weights.choices], label="Compare with", filterable=False
+        )
+        time = gr.Slider(0, 1, 1, step=1, label="Time", interactive=False, min_width=300)
     summary = gr.HTML(apply_default_css=False)
     with gr.Row(elem_classes="digit-row"):
-        grid = gr.HTML(js_on_load=digits_js, apply_default_css=False)
-        matrices = gr.HTML(js_on_load=digits_js, apply_default_css=False)
-    page = gr.State(0)
+        with gr.Column():
+            grid = gr.HTML(js_on_load=digits_js, apply_default_css=False)
+            with gr.Row():
+                png = gr.Button("This page as PNG", size="sm")
+                csv = gr.Button("All results as CSV", size="sm")
+        with gr.Column():
+            matrices = gr.HTML(js_on_load=digits_js, apply_default_css=False)
+            detail = gr.HTML(js_on_load=digits_js, apply_default_css=False)
+            drawn = gr.HTML(apply_default_css=False)
+    page, chosen, file = gr.State(0), gr.State(0), gr.JSON(visible="hidden")
 
-    asked = [weights, show, truth, read, order, seed]
+    readers, view = [digits, weights, against, time], [show, truth, read, order, seed]
     shown = [summary, grid, matrices, page]
     still: Any = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     patient: Any = {**still, "show_progress": "minimal"}
-    tab.select(look, asked, shown, **patient)
-    weights.change(look, asked, shown, **patient)
-    gr.on([c.input for c in (show, truth, read, order, seed)], look, asked, shown, **still)
+    for event in (tab.select, weights.change):
+        chain = event(choose, weights, time, **still).then(look, readers + view, shown, **patient)
+        chain.then(look_inside, [chosen, *readers], [detail, drawn], **still)
+    for event in (digits.input, against.input, time.release):
+        chain = event(look, readers + view, shown, **patient)
+        chain.then(look_inside, [chosen, *readers], [detail, drawn], **still)
+    gr.on([c.input for c in view], look, readers + view, shown, **still)
     order.change(lambda order: gr.update(visible=order == "random"), order, seed, **still)
-    grid.submit(turn, asked, [grid, page], **still)
-    picked = matrices.input(pick, None, [show, truth, read], **still)
-    picked.then(look, asked, shown, **still)
+    matrices.input(pick, None, [show, truth, read], **still).then(
+        look, readers + view, shown, **still
+    )
+    grid.submit(turn, readers + view, [grid, page], **still)
+    grid.select(open_digit, None, chosen, **still).then(
+        look_inside, [chosen, *readers], [detail, drawn], **still
+    )
+    png.click(save_page, [page, *readers, *view], file, **still).then(None, file, js=_DOWNLOAD)
+    csv.click(save_results, readers, file, **still).then(None, file, js=_DOWNLOAD)
+
+
+_DATASETS = {"mnist": "MNIST", "handwriting": "Synthetic handwriting"}
+_DOWNLOAD = """file => {
+  const link = document.createElement("a");
+  [link.download, link.href] = [file.name, file.href];
+  link.click();
+}"""
+
+
+def _file(name: str, kind: str, content: bytes) -> dict[str, str]:
+    """A file for `_DOWNLOAD`, which hands it to the browser without a copy on the server."""
+    return {"name": name, "href": f"data:{kind};base64,{base64.b64encode(content).decode()}"}
 
 
 def _with_sentences(handler: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,27 +7,66 @@ part of the tab. Nothing is kept between requests but the evaluations that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
 from torch import Tensor, nn
 
-from . import pictures
+from . import inspection, pictures
+from .checkpoint import Checkpoint
 from .data import Split
-from .evaluation import Evaluation, agreement, evaluate_once, select
+from .evaluation import Evaluation, agreement, classify, evaluate_once, results_csv, select
+from .plots import bars_html
+from .snapshots import Snapshots
 from .view import PER_PAGE, View
 
 
-class Gallery:
-    """A split read by one network, or by two that are compared; `networks` by their names."""
+@dataclass(frozen=True)
+class Reader:
+    """Weights that read: a checkpoint, as it was saved or at one of its earlier `moments`."""
 
-    def __init__(self, split: Split, networks: Mapping[str, nn.Module]) -> None:
+    name: str
+    checkpoint: Path
+    place: int = -1
+
+    def moments(self) -> list[str]:
+        """All places in words; the last is the weights as they were saved."""
+        earlier = Snapshots(self.checkpoint).earlier(Checkpoint.load(self.checkpoint))
+        words = [f"after {seen:,} examples" if seen else "untrained" for seen in earlier]
+        return [*words, "as saved"]
+
+    def network(self) -> nn.Module:
+        """The network at its place. Raises CheckpointError."""
+        saved, snapshots = Checkpoint.load(self.checkpoint), Snapshots(self.checkpoint)
+        earlier = snapshots.earlier(saved)
+        if 0 <= self.place < len(earlier):
+            return snapshots.network(earlier[self.place], saved.config.network)
+        return saved.network()
+
+    def __str__(self) -> str:
+        moments = self.moments()
+        if not 0 <= self.place < len(moments) - 1:
+            return self.name
+        return f"{self.name}, {moments[self.place]}"
+
+
+class Gallery:
+    """A split read by one network, or by two that are compared. Raises CheckpointError."""
+
+    def __init__(self, split: Split, readers: Sequence[Reader]) -> None:
         self.split = split
+        self.networks = {str(reader): reader.network() for reader in readers}
         self.evaluations = {
-            name: evaluate_once(network, split) for name, network in networks.items()
+            name: evaluate_once(network, split) for name, network in self.networks.items()
         }
         self.first, *others = self.evaluations.values()
         self.second: Evaluation | None = others[0] if others else None
+
+    @property
+    def _network(self) -> nn.Module:
+        return next(iter(self.networks.values()))
 
     def summary(self) -> str:
         """How many digits each network reads right, and its loss."""
@@ -65,6 +104,27 @@ class Gallery:
         )
         return grid + pictures.pager(view.page, _pages(numbers), len(numbers))
 
+    def detail(self, number: int) -> str:
+        """One digit: what it is, how each network reads it, and the inside of the first."""
+        number = min(max(number, 0), len(self.split) - 1)
+        image, truth = self.split.images[number], int(self.split.labels[number])
+        readings = {n: e.log_probabilities[number] for n, e in self.evaluations.items()}
+        title = f"Number {number:,}: it is a {truth}"
+        return _detail(title, image, truth, readings, self._network)
+
+    def drawing(self, image: Tensor) -> str:
+        """`detail` of the visitor's own drawing u8 [28,28], whose truth nobody knows."""
+        readings = {n: classify(net, image[None])[0].log() for n, net in self.networks.items()}
+        return _detail("Your drawing", image, None, readings, self._network)
+
+    def network(self) -> str:
+        """The first network, drawn from what it does with a digit of the split."""
+        return pictures.network(inspection.stages(self._network, self.split.images[0]))
+
+    def csv(self) -> str:
+        """What the first network read, digit by digit."""
+        return results_csv(self.first)
+
     def sheet(self, view: View) -> bytes:
         """The page as a PNG."""
         shown = _on_page(select(self.first, view, self.second), view.page)
@@ -78,6 +138,39 @@ class Gallery:
             [f"{truth} → {' | '.join(map(str, read))}" for truth, read in answers],
             [any(digit != truth for digit in read) for truth, read in answers],
         )
+
+
+def inside(network: nn.Module, image: Tensor, read: int) -> str:
+    """What mattered for reading u8 [28,28] as `read`, and what each stage made of it."""
+    mattered = inspection.occlusion(network, image, read).numpy()
+    return pictures.mattered(image.numpy(), mattered, read) + pictures.inside(
+        inspection.stages(network, image)
+    )
+
+
+def _detail(
+    title: str,
+    image: Tensor,
+    truth: int | None,
+    readings: Mapping[str, Tensor],
+    network: nn.Module,
+) -> str:
+    """`readings` are log-probabilities f32 [10] by network; the first network is looked into."""
+    answers = []
+    for name, reading in readings.items():
+        read = int(reading.argmax())
+        loss = "" if truth is None else f" · loss {-float(reading[truth]):.3f}"
+        answers.append(
+            f"<div>{_named(name, len(readings))}<p>read as <b>{read}</b>"
+            f" ({float(reading[read].exp()):.1%}){loss}</p>"
+            f"{bars_html(reading.exp().tolist(), truth)}</div>"
+        )
+    read = int(next(iter(readings.values())).argmax())
+    return (
+        f'<section class="digit-detail"><h3>{title}</h3><div class="digit-facts">'
+        f'<div class="digit-large">{pictures.ink(image.numpy(), title)}</div>{"".join(answers)}'
+        f"</div>{inside(network, image, read)}</section>"
+    )
 
 
 def _pages(numbers: Tensor) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 import numpy as np
@@ -34,6 +35,23 @@ _SIGNED = (
 """A palette for signed amounts: 0 blue, 128 invisible, 255 orange (RGB, alpha)."""
 
 _CROSS = '<span class="digit-cross" aria-hidden="true">✗</span>'
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stage:
+    """A layer of a network with the weightless steps after it, and what it made of one digit.
+
+    `shape` is that of its output: (channels, height, width) or (units,). `filters` f32
+    [out,in,h,w] are the weights of a convolution, otherwise None. `maps` f32, (channels, height,
+    width) or (units,), is its activation before it shrinks it, where it does.
+    """
+
+    name: str
+    steps: tuple[str, ...]
+    shape: Sequence[int]
+    parameters: int
+    filters: NDArray[np.float32] | None
+    maps: NDArray[np.float32]
 
 
 def grid(
@@ -127,10 +145,41 @@ def pager(page: int, pages: int, count: int) -> str:
     )
 
 
-def ink(values: NDArray[np.floating] | NDArray[np.uint8], label: str) -> str:
-    """[H,W], 0 or more → a picture from invisible (0) to full ink (the largest value)."""
-    scale = 255 / max(float(values.max()), 1e-12)
-    levels = np.clip(values * scale, 0, 255).round().astype(np.uint8)
+def network(stages: Sequence[Stage]) -> str:
+    """The stages as blocks, as tall as their maps and as broad as they have channels or units."""
+    blocks = [_block("input", (1, 28, 28), "28×28 pixels", "")]
+    blocks += [
+        _block(stage.name, stage.shape, ", ".join(stage.steps), f"{stage.parameters:,} parameters")
+        for stage in stages
+    ]
+    total = sum(stage.parameters for stage in stages)
+    return (
+        f'<div class="digit-network"><p>The network: {total:,} parameters</p>'
+        f"<ol>{''.join(blocks)}</ol></div>"
+    )
+
+
+def inside(stages: Sequence[Stage]) -> str:
+    """What each stage made of a digit: filters that look at the digit itself, maps, units."""
+    return f'<ol class="digit-stages">{"".join(map(_activation, stages))}</ol>'
+
+
+def mattered(image: NDArray[np.uint8], values: NDArray[np.floating], read: int) -> str:
+    """u8 [28,28] and f32 [28,28] from `inspection.occlusion` → the one laid over the other."""
+    return (
+        f'<figure class="digit-mattered"><span>{ink(image, "The digit")}'
+        f"{signed(values, 'What mattered')}</span><figcaption><b>What mattered.</b> Squares of 5×5"
+        f" pixels were rubbed out one by one. Orange: without this ink the network is less sure of"
+        f" a {read}. Blue: without it, it would be surer.</figcaption></figure>"
+    )
+
+
+def ink(
+    values: NDArray[np.floating] | NDArray[np.uint8], label: str, limit: float | None = None
+) -> str:
+    """[H,W], 0 or more → a picture from invisible (0) to full ink (`limit` or the largest)."""
+    limit = max(limit or float(values.max()), 1e-12)
+    levels = np.clip(values * (255 / limit), 0, 255).round().astype(np.uint8)
     return _picture(_png(levels, _INK), label, "digit-ink")
 
 
@@ -214,6 +263,39 @@ def _show(what: str, count: int, show: str) -> str:
     return (
         f'<button type="button" data-show="{what}" aria-pressed="{str(show == what).lower()}"'
         f' aria-label="{count:,} digits: {what}">{count:,}</button>'
+    )
+
+
+def _block(name: str, shape: Sequence[int], steps: str, parameters: str) -> str:
+    channels = shape[0]
+    height = shape[1] if len(shape) > 1 else channels
+    breadth = channels if len(shape) > 1 else 1
+    return (
+        f'<li><i style="--tall:{height};--broad:{breadth}"></i><b>{escape(name)}</b>'
+        f"<span>{escape(steps)}</span><span>{'×'.join(map(str, shape))}</span>"
+        f"<span>{parameters}</span></li>"
+    )
+
+
+def _activation(stage: Stage) -> str:
+    filters = ""
+    if stage.filters is not None and stage.filters.shape[1] == 1:
+        limit = float(np.abs(stage.filters).max())
+        shown = [
+            signed(weights[0], f"{stage.name}, filter {n}", limit)
+            for n, weights in enumerate(stage.filters, 1)
+        ]
+        filters = f'<div class="digit-filters">{"".join(shown)}</div>'
+    limit = max(float(stage.maps.max()), 1e-12)
+    values = stage.maps if stage.maps.ndim == 3 else stage.maps.reshape(1, 1, -1)
+    draw = ink if values.min() >= 0 else signed
+    word = "map" if stage.maps.ndim == 3 else "units"
+    maps = "".join(
+        draw(values_, f"{stage.name}, {word} {n}", limit) for n, values_ in enumerate(values, 1)
+    )
+    return (
+        f"<li><p><b>{escape(stage.name)}</b> {escape(', '.join(stage.steps))}</p>{filters}"
+        f'<div class="digit-{word}">{maps}</div></li>'
     )
 
 

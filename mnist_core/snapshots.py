@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from .checkpoint import load_network, write_atomically
+from .checkpoint import Checkpoint, load_network, write_atomically
 from .history import EvalEvent, Event
 from .training import Trainer
 
@@ -51,6 +51,15 @@ class Snapshots:
     def network(self, moment: int, name: str) -> nn.Module:
         """The network called `name` as it was at one of `moments()`. Raises CheckpointError."""
         return load_network(self._file(moment), name)
+
+    def earlier(self, saved: Checkpoint) -> list[int]:
+        """The moments before the run came to where `saved`, its checkpoint, is."""
+        moments = self.moments()
+        if moments:
+            last = self.network(moments[-1], saved.config.network).state_dict()
+            if all(torch.equal(last[name], saved.model[name]) for name in last):
+                moments.pop()
+        return moments
 
     def _thin_out(self, moments: list[int]) -> None:
         """Down to MOST, but never the untrained, the first trained and the last."""

@@ -49,6 +49,14 @@ def test_a_long_run_keeps_its_ends_and_no_more_than_the_bound(tmp_path, monkeypa
     assert moments[-1] == 4 * 320
 
 
+def test_the_saved_weights_are_not_also_an_earlier_moment(tmp_path):
+    kept, _ = trained(tmp_path / "checkpoint.pt")
+    trainer = Trainer.fresh(TrainConfig(epochs=1, batch_size=8, log_interval=1))
+    assert kept.earlier(trainer.checkpoint()) == kept.moments()
+    list(trainer.events(TRAIN, TEST))
+    assert kept.earlier(trainer.checkpoint()) == kept.moments()[:-1]
+
+
 def test_there_are_none_before_a_run(tmp_path):
     assert Snapshots(tmp_path / "checkpoint.pt").moments() == []
 

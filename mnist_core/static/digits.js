@@ -1,4 +1,4 @@
-// The grid of digits and the matrices: what is pressed goes to the server as events.
+// The grid of digits, the matrices and one digit in detail: what is pressed goes to the server as events.
 // `select` {index}: open a digit; `submit` {page}: turn to a page; `input` {truth, read} or {show}:
 // show other digits. The arrow keys move among the digits, PageUp and PageDown turn the page.
 
