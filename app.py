@@ -339,7 +339,7 @@ def _test_tab(
     digits_js = (STATIC / "digits.js").read_text(encoding="utf-8")
     any_digit = [("any", ANY), *((str(digit), digit) for digit in range(10))]
     parts = [(f"{_DATASETS[name]}, {part}", f"{name} {part}")
-             for name in config.DATASETS for part in ("test", "train")]  # fmt: skip
+             for name in _DATASETS for part in ("test", "train")]  # fmt: skip
     with gr.Row():
         show = gr.Radio([*SHOWS], value=SHOWS[0], label="Show", min_width=300)
         truth = gr.Dropdown(any_digit, value=ANY, label="Truth", filterable=False, min_width=90)
