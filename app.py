@@ -202,7 +202,8 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, li
     def act(event: gr.EventData, token: str, choice: Any, device: str, *values: Any) -> Any:
         asked = Asked(**event._data)
         if asked.action == "download":
-            return choice, _file(*run_views.download(jobs, token, asked))
+            name, content = run_views.download(jobs, token, asked)
+            return choice, _file(name, "application/octet-stream", content)
         wanted = run_views.settings(dict(zip(settings, values, strict=True)))
         return run_views.act(jobs, token, choice, asked, wanted, device), None
 
@@ -390,6 +391,7 @@ def _test_tab(
 
 _DATASETS = {"mnist": "MNIST", "handwriting": "Synthetic handwriting"}
 _DOWNLOAD = """file => {
+  if (!file) return;
   const link = document.createElement("a");
   [link.download, link.href] = [file.name, file.href];
   link.click();
@@ -398,20 +400,6 @@ _DOWNLOAD = """file => {
 
 def _file(name: str, kind: str, content: bytes) -> dict[str, str]:
     """A file for `_DOWNLOAD`, which hands it to the browser without a copy on the server."""
-    return {"name": name, "href": f"data:{kind};base64,{base64.b64encode(content).decode()}"}
-
-
-_DOWNLOAD = """file => {
-  if (!file) return;
-  const link = document.createElement("a");
-  [link.download, link.href] = [file.name, file.href];
-  link.click();
-}"""
-
-
-def _file(name: str, content: bytes) -> dict[str, str]:
-    """A file for `_DOWNLOAD`, which hands it to the browser without a copy on the server."""
-    kind = "application/octet-stream"
     return {"name": name, "href": f"data:{kind};base64,{base64.b64encode(content).decode()}"}
 
 
