@@ -60,8 +60,8 @@ class History:
     @property
     def examples_seen(self) -> int:
         """At the last event; 0 before the first."""
-        return max((events[-1].examples_seen for events in (self.steps, self.evaluations) if events),
-                   default=0)  # fmt: skip
+        last = [events[-1] for events in (self.steps, self.evaluations) if events]
+        return max((event.examples_seen for event in last), default=0)
 
     def seconds_to(self, accuracy: float) -> float | None:
         """Training time until an evaluation first reached `accuracy` (0..1), or None."""
