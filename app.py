@@ -15,9 +15,8 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 import base64
 import io
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import partial, wraps
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -187,89 +186,91 @@ _WITH_DRAWING = "(...v) => [...v.slice(0, -1), localStorage.getItem('mnist-lab-d
 def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, list]:
     """Recipe, controls, live curve, runs. Returns what draws it anew: function, inputs, outputs."""
     from mnist_core import run_views
+    from mnist_core.run_views import Asked, Choice
 
     def look(token: str, choice: Any, sent: list, epochs: int, drawing: str | None) -> list:
-        shown = run_views.tab(jobs, token, choice, epochs, drawing)
+        shown = run_views.tab(jobs, token, choice, epochs or 0, drawing)
         parts = [shown.bar, shown.watch, shown.table]
         new = [*map(hash, parts), shown.active]
-        updates = [*parts, gr.Timer(active=shown.active)]
-        changed = [i >= len(sent) or sent[i] != new[i] for i in range(len(new))]
-        return [new, *(u if c else gr.skip() for u, c in zip(updates, changed, strict=True))]
+        updates = zip([*parts, gr.Timer(active=shown.active)], new, sent or [None] * 4, strict=True)
+        return [new, *(part if now != before else gr.skip() for part, now, before in updates)]
 
     def look_all(token: str, choice: Any, sent: list, epochs: int, drawing: str | None) -> list:
         return look(token, choice, [], epochs, drawing)
 
-    def act(event: gr.EventData, token: str, choice: Any, recipe: str, device: str, *values: Any):
-        asked = event._data
-        run_id, value = asked.get("run"), asked.get("value")
-        if asked["action"] == "show":
-            return replace(choice, run_id=run_id, at=jobs.now())
-        if asked["action"] == "overlay":
-            others = set(choice.overlaid) - {run_id}
-            return replace(choice, overlaid=(*others, run_id) if value else tuple(others))
-        try:
-            wanted = run_views.settings(recipe, **dict(zip(names, values, strict=True)))
-            run_views.act(jobs, token, asked["action"], run_id, value, wanted, device)
-        except MnistError as error:
-            gr.Warning(escape(str(error)))
-        return choice
+    @_with_sentences
+    def act(event: gr.EventData, token: str, choice: Any, device: str, *values: Any) -> Any:
+        asked = Asked(**event._data)
+        if asked.action == "download":
+            name, content = run_views.download(jobs, token, asked)
+            return choice, _file(name, "application/octet-stream", content)
+        wanted = run_views.settings(dict(zip(settings, values, strict=True)))
+        return run_views.act(jobs, token, choice, asked, wanted, device), None
+
+    @_with_sentences
+    def upload(token: str, files: list[str]) -> Any:
+        run_id = jobs.upload(token, [Path(file) for file in files])
+        return Choice(run_id=run_id, at=jobs.now())
 
     def fill(recipe: str) -> list:
-        if recipe not in config.RECIPES:
-            return [gr.skip() for _ in names]
-        return [getattr(config.RECIPES[recipe], name) for name in names]
+        return [getattr(config.RECIPES.get(recipe), name, gr.skip()) for name in [*settings][1:]]
 
-    recipes = [(name.title(), name) for name in config.RECIPES]
     with gr.Row(elem_classes="run-settings"):
-        recipe = gr.Radio([*recipes, ("My own", "own")], value="tutorial", label="Recipe", scale=2)
-        shown = ("epochs", "batch_size", "learning_rate", "momentum", "seed")
-        numbers = {name: _number(name) for name in shown}
-    with gr.Accordion("More settings", open=False), gr.Row():
-        numbers["log_interval"] = _number("log_interval")
-        device = gr.Dropdown(_devices(), value="auto", label="Device")
-    names = list(numbers)
+        titles = [(name.title(), name) for name in config.RECIPES]
+        recipe = gr.Radio([*titles, ("My own", run_views.OWN)], value="tutorial", label="Recipe")
+        basic = ("epochs", "batch_size", "learning_rate", "momentum", "seed")
+        settings: dict[str, Any] = {"recipe": recipe, **{name: _setting(name) for name in basic}}
+    with gr.Accordion("More settings", open=False), gr.Row(elem_classes="run-settings"):
+        rest = [field.name for field in fields(TrainConfig) if field.name not in settings]
+        settings |= {name: _setting(name) for name in rest}
+        device = gr.Dropdown(_devices(), value="auto", label="Device", info="where it trains")
     html = partial(gr.HTML, js_on_load=_static("runs.js"), apply_default_css=False)
-    bar, watch, table = html(min_height=120), html(min_height=560), html(min_height=120)
+    bar, watch, table = html(min_height=110), html(min_height=560), html(min_height=160)
+    uploaded = gr.UploadButton(
+        "Upload a checkpoint, or model.pth and optimizer.pth",
+        file_count="multiple",
+        file_types=[".pt", ".pth"],
+        size="sm",
+        scale=0,
+    )
 
-    choice, sent, drawing = gr.State(run_views.Choice()), gr.State([]), gr.State(None)
+    choice, sent, drawing = gr.State(Choice()), gr.State([]), gr.State(None)
+    file = gr.JSON(visible=False)
     fast, slow = gr.Timer(0.4, active=False), gr.Timer(3)
-    inputs = [visitor, choice, sent, numbers["epochs"], drawing]
+    inputs = [visitor, choice, sent, settings["epochs"], drawing]
     outputs = [sent, bar, watch, table, fast]
-    quiet: dict[str, Any] = {
-        "queue": False,
-        "show_progress": "hidden",
-        "api_visibility": "private",
-    }
-    fast.tick(look, inputs, outputs, js=_WITH_DRAWING, **quiet)
-    slow.tick(look_all, inputs, outputs, js=_WITH_DRAWING, **quiet)
+    still: Any = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    asking: Any = {**still, "queue": True, "concurrency_limit": 16}
+    fast.tick(look, inputs, outputs, js=_WITH_DRAWING, **still)
+    slow.tick(look_all, inputs, outputs, js=_WITH_DRAWING, **still)
+    asked = [visitor, choice, device, *settings.values()]
     for part in (bar, watch, table):
-        part.select(
-            act,
-            [visitor, choice, recipe, device, *numbers.values()],
-            choice,
-            show_progress="hidden",
-            concurrency_limit=16,
-            api_visibility="private",
-        ).then(look, inputs, outputs, js=_WITH_DRAWING, **quiet)
-    recipe.input(fill, recipe, list(numbers.values()), **quiet)
-    for name in ("batch_size", "learning_rate", "momentum"):
-        numbers[name].input(lambda: "own", None, recipe, **quiet)
+        acted = part.select(act, asked, [choice, file], **asking)
+        acted.then(look, inputs, outputs, js=_WITH_DRAWING, **still)
+        acted.success(None, file, js=_DOWNLOAD)
+    uploaded.upload(upload, [visitor, uploaded], choice, **asking).then(
+        look, inputs, outputs, js=_WITH_DRAWING, **still
+    )
+    recipe.input(fill, recipe, [*settings.values()][1:], **still)
+    for name in {*settings} - {"recipe", "epochs", "seed", "log_interval"}:
+        settings[name].input(lambda: run_views.OWN, None, recipe, **still)
     return look_all, inputs, outputs
 
 
-def _number(name: str) -> gr.Number:
-    """A field of TrainConfig as a number to type, with its range and explanation."""
+def _setting(name: str) -> gr.Number | gr.Dropdown:
+    """A field of TrainConfig to choose or type, with its range and explanation."""
     field = next(field for field in fields(TrainConfig) if field.name == name)
-    whole = field.type == "int"
+    common = {"label": name.replace("_", " ").capitalize(), "info": field.metadata["help"]}
+    if "choices" in field.metadata:
+        return gr.Dropdown(field.metadata["choices"], value=field.default, min_width=150, **common)
     return gr.Number(
         value=field.default,
-        label=name.replace("_", " ").capitalize(),
-        info=field.metadata["help"],
         minimum=field.metadata["low"],
         maximum=field.metadata["high"],
-        precision=0 if whole else None,
-        step=1 if whole else field.default / 10,
+        precision=0 if field.type == "int" else None,
+        step=1 if field.type == "int" else 0.01,
         min_width=110,
+        **common,
     )
 
 
@@ -390,6 +391,7 @@ def _test_tab(
 
 _DATASETS = {"mnist": "MNIST", "handwriting": "Synthetic handwriting"}
 _DOWNLOAD = """file => {
+  if (!file) return;
   const link = document.createElement("a");
   [link.download, link.href] = [file.name, file.href];
   link.click();

@@ -57,6 +57,12 @@ class History:
         return max((events[-1].seconds for events in (self.steps, self.evaluations) if events),
                    default=0.0)  # fmt: skip
 
+    @property
+    def examples_seen(self) -> int:
+        """At the last event; 0 before the first."""
+        last = [events[-1] for events in (self.steps, self.evaluations) if events]
+        return max((event.examples_seen for event in last), default=0)
+
     def seconds_to(self, accuracy: float) -> float | None:
         """Training time until an evaluation first reached `accuracy` (0..1), or None."""
         return next((e.seconds for e in self.evaluations if e.accuracy >= accuracy), None)

@@ -128,9 +128,11 @@ class TrainingJob:
         self._reading: Tensor | None = None
         if checkpoint is not None:
             self._history, self._model = checkpoint.history, checkpoint.network()
-            self._examples_seen = examples_seen(
-                checkpoint.batches_done, checkpoint.config.batch_size, about.train_size
-            )
+            self._examples_seen = checkpoint.history.examples_seen
+            if about.train_size:
+                self._examples_seen = examples_seen(
+                    checkpoint.batches_done, checkpoint.config.batch_size, about.train_size
+                )
             if checkpoint.history.evaluations[about.config.epochs :]:
                 self.status = "finished"
 

@@ -49,7 +49,10 @@ class Curve:
 def curves_html(curves: Sequence[Curve]) -> str:
     """Loss and test accuracy of the runs side by side, with a legend: HTML for the page."""
     right = max(
-        [1 if curves else 60_000, *(max(curve.total, _last(curve.history)) for curve in curves)]
+        [
+            1 if curves else 60_000,
+            *(max(curve.total, curve.history.examples_seen) for curve in curves),
+        ]
     )
     top = _loss_top(curves)
     low = _accuracy_low(curves)
@@ -162,11 +165,6 @@ def _columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:
     return [x for x, _ in points], [y for _, y in points]
 
 
-def _last(history: History) -> int:
-    steps, tests = history.steps, history.evaluations
-    return max(steps[-1].examples_seen if steps else 0, tests[-1].examples_seen if tests else 0)
-
-
 def _loss_top(curves: Sequence[Curve]) -> float:
     """The end of the loss axis: 2.5 as the tutorial's, more if the runs are worse, at most 5."""
     losses = [y for curve in curves for _, y in smooth(_steps(curve.history))]
@@ -271,7 +269,7 @@ def _describe(curves: Sequence[Curve]) -> str:
         steps, tests = smooth(_steps(curve.history)), curve.history.evaluations
         if steps and tests:
             said.append(
-                f"{curve.name}: after {_thousands(_last(curve.history))} examples train loss"
+                f"{curve.name}: after {_thousands(curve.history.examples_seen)} examples train loss"
                 f" {steps[-1][1]:.2f}, test accuracy {100 * tests[-1].accuracy:.1f} %"
             )
     return "; ".join(said) or "Loss: no run yet"

@@ -9,10 +9,14 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import re
+import tempfile
+import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,15 +24,32 @@ import torch
 from numpy.typing import NDArray
 
 from . import config
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, export_tutorial
 from .config import TrainConfig
-from .errors import ConfigError
-from .job import Snapshot
+from .errors import CheckpointError, ConfigError
+from .handwriting import handwriting
+from .job import Pace, Snapshot
 from .jobs import Jobs
-from .plots import COLOURS, Curve, bars_html, curves_html
+from .plots import COLOURS, Curve, bars_html, curve_csv, curve_png, curves_html
+from .strokes import rasterize
 
 MORE_EPOCHS = 5
 """How many a finished run is offered in addition, as in the tutorial: from 3 to 8."""
+
+
+OWN = "own"
+"""The recipe of a run whose settings are the visitor's."""
+DUEL = ("tutorial", "modern")
+PACES: dict[str, Pace] = {"run": "run", "pause": "pause", "batch": "batch", "epoch": "epoch"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What was pressed or changed: its `data-action`, `data-run` and value."""
+
+    action: str
+    run_id: str = ""
+    value: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +71,11 @@ class Tab:
     active: bool
 
 
-def settings(recipe: str, **values: Any) -> TrainConfig:
-    """A recipe with other values. Raises ConfigError when one is out of range."""
-    return replace(config.RECIPES.get(recipe, config.TUTORIAL), recipe=recipe, **values)
+def settings(values: dict[str, Any]) -> TrainConfig:
+    """The settings that a page asks for. Raises ConfigError when one is out of range."""
+    if values["recipe"] not in (*config.RECIPES, OWN):
+        raise ConfigError("There is no such recipe.")
+    return TrainConfig(**values)
 
 
 def tab(jobs: Jobs, visitor: str, choice: Choice, epochs: int, drawing: str | None) -> Tab:
@@ -66,34 +89,60 @@ def tab(jobs: Jobs, visitor: str, choice: Choice, epochs: int, drawing: str | No
     return Tab(
         bar=bar(shown, epochs),
         watch=watch(shown, _curves(runs, shown, choice), image, own is not None),
-        table=table(runs, shown, choice.overlaid, "modern" in config.RECIPES),
+        table=table(runs, shown, choice.overlaid),
         active=any(run.active for run in runs),
     )
 
 
 def act(
-    jobs: Jobs, visitor: str, action: str, run_id: str, value: Any, chosen: TrainConfig, device: str
-) -> None:
-    """Do what a button or field asks, with the settings `chosen`. Raises MnistError."""
-    if action == "train":
-        jobs.start(visitor, chosen, device)
-    elif action == "duel":
-        for name in ("tutorial", "modern"):
-            recipe = replace(config.RECIPES[name], epochs=chosen.epochs, seed=chosen.seed)
-            jobs.start(visitor, recipe, device)
-    elif action == "resume":
-        target = resume_target(jobs.look(visitor, run_id), chosen.epochs)
+    jobs: Jobs, visitor: str, choice: Choice, asked: Asked, wanted: TrainConfig, device: str
+) -> Choice:
+    """Do what a button or field asks, with the settings `wanted`. Raises MnistError."""
+    run_id = asked.run_id
+    if asked.action == "train":
+        jobs.start(visitor, wanted, device)
+    elif asked.action == "duel":
+        recipes = [config.RECIPES[name] for name in DUEL]
+        duel = [replace(recipe, epochs=wanted.epochs, seed=wanted.seed) for recipe in recipes]
+        return replace(choice, overlaid=tuple(jobs.start(visitor, one, device) for one in duel))
+    elif asked.action == "resume":
+        target = resume_target(jobs.look(visitor, run_id), wanted.epochs)
         jobs.resume(visitor, run_id, target)
-    elif action == "stop":
+    elif asked.action == "stop":
         jobs.stop(visitor, run_id)
-    elif action in ("run", "pause", "batch", "epoch"):
-        jobs.set_pace(visitor, run_id, action)  # type: ignore[arg-type]
-    elif action == "rename":
-        jobs.rename(visitor, run_id, value)
-    elif action == "delete":
+    elif asked.action in PACES:
+        jobs.set_pace(visitor, run_id, PACES[asked.action])
+    elif asked.action == "rename":
+        jobs.rename(visitor, run_id, asked.value)
+    elif asked.action == "delete":
         jobs.delete(visitor, run_id)
-    else:
-        raise ConfigError("The page asked for something unknown; reload it.")
+    elif asked.action == "show":
+        return replace(choice, run_id=run_id, at=jobs.now())
+    elif asked.action == "overlay":
+        others = tuple(other for other in choice.overlaid if other != run_id)
+        return replace(choice, overlaid=(*others, run_id) if asked.value else others)
+    return choice
+
+
+def download(jobs: Jobs, visitor: str, asked: Asked) -> tuple[str, bytes]:
+    """A file of a run, (name, content): its checkpoint, the tutorial's pair, or its curve.
+
+    Raises ConfigError for an unknown run or kind, CheckpointError when it has not begun.
+    """
+    run = jobs.look(visitor, asked.run_id)
+    name = re.sub(r"\W+", "-", run.about.name).strip("-").lower() or "run"
+    if asked.value == "csv":
+        return f"{name}.csv", curve_csv(run.history).encode()
+    if asked.value == "png":
+        return f"{name}.png", curve_png([Curve(name=run.about.name, history=run.history)])
+    file = jobs.checkpoint_file(visitor, asked.run_id)
+    if asked.value == "tutorial":
+        return f"{name}.zip", _tutorial_pair(Checkpoint.load(file))
+    if asked.value != "checkpoint":
+        raise ConfigError("There is no such file of a run.")
+    if not file.is_file():
+        raise CheckpointError("The run has not begun, so there is nothing to download yet.")
+    return f"{name}.pt", file.read_bytes()
 
 
 def resume_target(run: Snapshot, epochs: int) -> int:
@@ -130,26 +179,22 @@ def watch(
     )
 
 
-def table(
-    runs: Sequence[Snapshot], shown: Snapshot | None, overlaid: Sequence[str], duel: bool
-) -> str:
-    """The visitor's runs, one row each."""
-    button = '<button data-action="duel">Tutorial against Modern</button>' if duel else ""
+def table(runs: Sequence[Snapshot], shown: Snapshot | None, overlaid: Sequence[str]) -> str:
+    """The visitor's runs, one row each, and the duel."""
     shown_id = shown.run_id if shown is not None else ""
-    if not runs:
-        return f'<div class="run-table"><h3>Your runs</h3><p>None yet.</p>{button}</div>'
     rows = "".join(
         _row(run, len(runs) - 1 - number, run.run_id == shown_id, run.run_id in overlaid)
         for number, run in enumerate(runs)
     )
-    head = "".join(
-        f"<th scope=col>{name}</th>"
-        for name in ("Shown", "On the chart", "Name", "Settings", "Epochs", "Accuracy", "Time")
-    )
-    marks = "".join(f"<th scope=col>to {percent} %</th>" for percent in (97, 98, 99))
+    columns = ("Show", "Chart", "Name", "Settings", "Epochs", "Accuracy", "Time",
+               "To 97 · 98 · 99 %", "")  # fmt: skip
+    head = "".join(f"<th scope=col>{column}</th>" for column in columns)
+    listed = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     return (
-        f'<div class="run-table"><h3>Your runs</h3><div class="run-scroll"><table><thead><tr>{head}'
-        f"{marks}<th></th></tr></thead><tbody>{rows}</tbody></table></div>{button}</div>"
+        '<div class="run-table"><h3>Your runs</h3>'
+        f'<div class="run-scroll">{listed if runs else "<p>None yet.</p>"}</div>'
+        '<p><button data-action="duel">Tutorial against Modern</button> trains both recipes, with'
+        " the epochs and the seed above, and draws them on one chart.</p></div>"
     )
 
 
@@ -175,8 +220,6 @@ def _curves(runs: Sequence[Snapshot], shown: Snapshot | None, choice: Choice) ->
 @lru_cache(maxsize=1)
 def _shipped_curve() -> list[Curve]:
     recipe = config.SHIPPED[-1]
-    if not config.shipped_weights(recipe).is_file():
-        return []
     history = Checkpoint.load(config.shipped_weights(recipe)).history
     return [Curve(name=f"{recipe.title()}, as shipped", history=history, colour=None)]
 
@@ -194,12 +237,22 @@ def _decode(drawing: str | None) -> NDArray[np.uint8] | None:
 
 @lru_cache(maxsize=1)
 def _example() -> NDArray[np.uint8]:
-    image = np.zeros((28, 28), np.uint8)
-    image[6:9, 7:21] = 255
-    for row in range(9, 23):
-        column = 19 - (row - 9) * 10 // 14
-        image[row, column - 1 : column + 2] = 255
+    image = rasterize(handwriting(7, np.random.default_rng(1)))
+    assert image is not None
     return image
+
+
+def _tutorial_pair(checkpoint: Checkpoint) -> bytes:
+    """A zip file of the tutorial's model.pth and optimizer.pth."""
+    if checkpoint.config.network != config.TUTORIAL.network:
+        raise CheckpointError("Only the tutorial's network has these two files.")
+    content = io.BytesIO()
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(content, "w") as archive:
+        files = [Path(folder) / name for name in ("model.pth", "optimizer.pth")]
+        export_tutorial(checkpoint, *files)
+        for file in files:
+            archive.write(file, file.name)
+    return content.getvalue()
 
 
 def _buttons(run: Snapshot | None, epochs: int) -> str:
@@ -292,40 +345,49 @@ def _samples(run: Snapshot | None) -> str:
 
 
 def _row(run: Snapshot, number: int, shown: bool, overlaid: bool) -> str:
-    config, run_id = run.config, run.run_id
-    settings = (
-        f"{config.recipe}, batch {config.batch_size}, rate {config.learning_rate:g},"
-        f" momentum {config.momentum:g}, seed {config.seed}"
-    )
-    status = "" if run.status == "finished" else f" ({run.status})"
-    marks = "".join(f"<td>{_duration(run.history.seconds_to(a / 100))}</td>" for a in (97, 98, 99))
-    name = escape(run.about.name)
+    run_id, name = run.run_id, escape(run.about.name)
+    status = "" if run.status == "finished" else f", {run.status}"
+    marks = " · ".join(_duration(run.history.seconds_to(a / 100)) for a in (97, 98, 99))
+    files = "".join(f'<option value="{kind}">{label}</option>' for kind, label in _FILES)
     why_not = 'disabled title="Stop it first"' if run.active else ""
-    files = "".join(
-        f'<option value="{kind}">{label}</option>'
-        for kind, label in (
-            ("", "Download…"),
-            ("checkpoint", "checkpoint"),
-            ("tutorial", "model.pth, optimizer.pth"),
-            ("csv", "curve, CSV"),
-            ("png", "curve, PNG"),
-        )
-    )
     return (
-        f'<tr data-run="{run_id}">'
-        f'<td><input type=radio name=run-shown data-action=show data-run="{run_id}"'
-        f' aria-label="show {name}" {"checked" * shown}></td>'
-        f'<td><input type=checkbox data-action=overlay data-run="{run_id}" aria-label="draw {name}'
-        f' on the chart" {"checked" * (overlaid or shown)} {"disabled" * shown}>'
-        f'<i class="run-swatch" style="background:var(--run-{number % COLOURS})"></i></td>'
-        f'<td><input class="run-name" data-action=rename data-run="{run_id}" value="{name}"'
-        f' maxlength=40 aria-label="name of the run"></td>'
-        f"<td>{escape(settings)}</td><td>{run.epochs_done} of {config.epochs}{status}</td>"
-        f"<td>{_percent(run.accuracy)}</td><td>{_duration(run.history.seconds)}</td>{marks}"
-        f'<td><select data-action=download data-run="{run_id}" aria-label="download {name}">{files}'
-        f'</select> <button data-action=delete data-run="{run_id}" data-ask="Delete {name}?"'
-        f" {why_not}>Delete</button></td></tr>"
+        f'<tr><td><input type=radio name=run-shown data-action=show data-run="{run_id}"'
+        f' aria-label="Show {name}" {"checked" * shown}></td>'
+        f'<td><input type=checkbox data-action=overlay data-run="{run_id}"'
+        f' aria-label="Draw {name} on the chart" {"checked" * (overlaid or shown)}'
+        f' {"disabled" * shown}><i class="run-swatch" style="--c:var(--run-{number % COLOURS})">'
+        f'</i></td><td><input class="run-name" data-action=rename data-run="{run_id}"'
+        f' value="{name}" maxlength=40 aria-label="Name of the run"></td>'
+        f"<td>{escape(_settings(run.config))}</td>"
+        f"<td>{run.epochs_done} of {run.config.epochs}{status}</td>"
+        f"<td>{_percent(run.accuracy)}</td><td>{_duration(run.history.seconds)}</td>"
+        f'<td>{marks}</td><td class="run-files"><select data-action=download data-run="{run_id}"'
+        f' aria-label="Download {name}"><option value="">Download…</option>{files}</select>'
+        f' <button data-action=delete data-run="{run_id}" data-ask="Delete {name}?" {why_not}>'
+        "Delete</button></td></tr>"
     )
+
+
+_FILES = (
+    ("checkpoint", "checkpoint"),
+    ("tutorial", "model.pth and optimizer.pth"),
+    ("csv", "curve as CSV"),
+    ("png", "curve as PNG"),
+)
+
+
+def _settings(run: TrainConfig) -> str:
+    """What sets the run apart: its recipe, what it changes in it, and its seed."""
+    recipe = config.RECIPES.get(run.recipe, config.TUTORIAL)
+    names = {"batch_size": "batch", "learning_rate": "rate"}
+    changed = [
+        f"{names.get(field.name, field.name.replace('_', ' '))} {getattr(run, field.name)}"
+        for field in fields(run)
+        if field.name not in ("recipe", "epochs", "seed", "log_interval")
+        and getattr(run, field.name) != getattr(recipe, field.name)
+    ]
+    title = "My own" if run.recipe == OWN else run.recipe.title()
+    return ", ".join([title, *changed, f"seed {run.seed}"])
 
 
 def _picture(image: NDArray[np.uint8]) -> str:

@@ -10,7 +10,7 @@ It does not recognize anything, and does not read pictures (`drawing` does).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
 import numpy as np
 
@@ -19,8 +19,10 @@ from .errors import DrawingError
 SIDE = 28
 BOX = 19.5  # longest side of the ink, pixels; anti-aliasing spills it over 20
 PEN = 2.4  # stroke width, pixels: the median of MNIST's training digits
+MAX_STROKES = 1_000
 MAX_POINTS = 20_000
 _STEP = 0.25  # spacing of the pen's imprints, pixels
+_MAX_IMPRINTS = 20_000  # beyond, some are left out: a line that long covers itself many times
 
 
 def rasterize(strokes: Sequence, *, pen: float = PEN) -> np.ndarray | None:
@@ -36,6 +38,7 @@ def rasterize(strokes: Sequence, *, pen: float = PEN) -> np.ndarray | None:
     low = points.min(0)
     scale = (BOX - pen) / float((points.max(0) - low).max())
     path = np.concatenate([_evenly((line - low) * scale) for line in lines])
+    path = path[:: 1 + len(path) // _MAX_IMPRINTS]
     path += SIDE / 2 - path.mean(0)  # the mean of even steps is nearly the centre of the ink
     return _to_centre(_imprint(path, pen))
 
@@ -44,24 +47,25 @@ def _lines(strokes: Sequence) -> list[np.ndarray]:
     """The strokes as f64 [n,2], empty ones left out. Raises DrawingError as `rasterize` does."""
     if not isinstance(strokes, list | tuple | np.ndarray):
         raise DrawingError("A drawing must be a list of strokes.")
-    lines = [line for line in map(_points, strokes) if len(line)]
-    if sum(map(len, lines)) > MAX_POINTS:
+    if len(strokes) > MAX_STROKES:
+        raise DrawingError(f"The drawing has more than {MAX_STROKES:,} strokes; draw less.")
+    if sum(len(stroke) for stroke in strokes if isinstance(stroke, Sized)) > MAX_POINTS:
         raise DrawingError(f"The drawing has more than {MAX_POINTS:,} points; draw less.")
-    return lines
+    return [line for line in map(_points, strokes) if len(line)]
 
 
 def _points(stroke: object) -> np.ndarray:
     try:
-        points = np.asarray(stroke, dtype=np.float64)
+        points = np.asarray(stroke)
     except (TypeError, ValueError):
         raise DrawingError("A stroke must be a list of [x, y] points.") from None
     if points.size == 0:
-        return points.reshape(0, 2)
-    if points.ndim != 2 or points.shape[1] != 2:
+        return np.empty((0, 2))
+    if points.ndim != 2 or points.shape[1] != 2 or points.dtype.kind not in "iuf":
         raise DrawingError("A stroke must be a list of [x, y] points.")
     if not (np.abs(points) < 1e9).all():  # false for nan
         raise DrawingError("A stroke has a point that is not a number, or is far too large.")
-    return points
+    return points.astype(np.float64)
 
 
 def _without_dots(lines: list[np.ndarray]) -> list[np.ndarray]:

@@ -7,7 +7,7 @@ const send = (event) => {
   const { action, run, ask } = target.dataset;
   if (ask && !confirm(ask)) return;
   const value = target.type === 'checkbox' ? target.checked : target.value;
-  trigger('select', { action, run, value });
+  trigger('select', { action, run_id: run, value });
   if (action === 'download') target.value = '';
 };
 element.addEventListener('click', send);
