@@ -24,14 +24,14 @@ import gradio as gr
 
 from mnist_core import config
 from mnist_core.config import TrainConfig
-from mnist_core.errors import ConfigError, MnistError
-from mnist_core.view import ANY, ORDERS, SHOWS, View
+from mnist_core.errors import MnistError
+from mnist_core.view import ANY, COMPARISONS, ORDERS, SHOWS, View
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
     from mnist_core.gallery import Gallery
-    from mnist_core.jobs import Jobs
+    from mnist_core.jobs import Jobs, MnistDownload
     from mnist_core.reading import Reading
 
 STATIC = Path(__file__).parent / "mnist_core" / "static"
@@ -41,10 +41,11 @@ MAX_UPLOAD_BYTES = 20_000_000
 def build(data_dir: Path, runs_dir: Path) -> gr.Blocks:
     """The page over one data folder and one runs folder."""
     from mnist_core.data import load
-    from mnist_core.jobs import Jobs, Limits
+    from mnist_core.jobs import Jobs, Limits, MnistDownload
 
     slots = int(os.environ.get("MNIST_SLOTS") or max((os.cpu_count() or 1) // 2, 1))
     jobs = Jobs(runs_dir, partial(load, folder=data_dir), Limits(slots=slots))
+    download = MnistDownload(data_dir)
     atexit.register(jobs.close)
     with gr.Blocks(title="MNIST lab", delete_cache=(3600, 3600)) as page:
         # Encrypted in the browser; a secret made at start would lose it at a restart.
@@ -52,14 +53,23 @@ def build(data_dir: Path, runs_dir: Path) -> gr.Blocks:
         with gr.Row(elem_classes="page-header"):
             gr.HTML("<h1>MNIST lab</h1>", apply_default_css=False)
             weights = _weights_choice()
-        with gr.Tab("Draw", id="draw"):
-            _draw_tab(weights, _network)
+        with gr.Tab("Draw", id="draw") as draw:
+            _draw_tab(weights, partial(_network, jobs))
         with gr.Tab("Train", id="train"):
             look, inputs, outputs = _train_tab(jobs, visitor)
         with gr.Tab("Test digits", id="test") as test:
-            _test_tab(test, data_dir, weights, _find)
+            against = _test_tab(test, data_dir, download, weights, partial(_find, jobs))
         page.load(_visitor, visitor, visitor, api_visibility="private").then(
             look, inputs, outputs, js=_WITH_DRAWING, api_visibility="private"
+        )
+        gr.on(
+            [visitor.change, draw.select, test.select],
+            partial(_offer_weights, jobs),
+            [visitor, weights, against],
+            [weights, against],
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
         )
     return page
 
@@ -72,10 +82,9 @@ def _visitor(token: str | None) -> str:
 
 
 def _weights_choice() -> gr.Dropdown:
-    """Which weights read, on every tab; the value is what `_network` takes."""
-    choices = [(f"{name.title()}, shipped", name) for name in config.SHIPPED]
+    """Which weights read, on every tab; the value is what `_find` takes."""
     return gr.Dropdown(
-        choices,
+        _shipped(),
         value=config.SHIPPED[0],
         label="Weights that read",
         filterable=False,
@@ -85,18 +94,41 @@ def _weights_choice() -> gr.Dropdown:
     )
 
 
-def _find(name: object) -> tuple[str, Path]:
+def _shipped() -> list[tuple[str, str]]:
+    return [(f"{name.title()}, shipped", name) for name in config.SHIPPED]
+
+
+def _offer_weights(jobs: Jobs, token: str | None, *chosen: str) -> list[Any]:
+    """The shipped weights and the visitor's runs, for dropdowns with their present values.
+
+    A run is named by its visitor's token and its id, so that it can be found by its owner alone.
+    """
+    runs = jobs.runs(token) if token else []
+    own = [(run.about.name, f"{token}/{run.run_id}") for run in runs if run.accuracy is not None]
+    names = {name for _, name in (*_shipped(), *own)}
+    first, *others = [name if name in names else "" for name in chosen]
+    return [
+        gr.update(choices=[*_shipped(), *own], value=first or config.SHIPPED[0]),
+        *(gr.update(choices=[_NOTHING, *_shipped(), *own], value=other) for other in others),
+    ]
+
+
+def _find(jobs: Jobs, name: Any) -> tuple[str, Path]:
     """Weights by a choice of them: what they are called, and where. Raises ConfigError."""
-    if not isinstance(name, str) or name not in config.SHIPPED:
-        raise ConfigError("There are no weights of this name. Choose them again.")
-    return f"{name.title()}, shipped", config.shipped_weights(name)
+    if name in config.SHIPPED:
+        return f"{name.title()}, shipped", config.shipped_weights(name)
+    token, _, run_id = str(name).partition("/")
+    return jobs.look(token, run_id).about.name, jobs.checkpoint_file(token, run_id)
 
 
-def _network(name: object) -> Module:
+def _network(jobs: Jobs, name: Any) -> Module:
     """The network that a choice of weights stands for. Raises MnistError when there is none."""
     from mnist_core import reading
 
-    return reading.network(_find(name)[1])
+    return reading.network(_find(jobs, name)[1])
+
+
+_NOTHING = ("nothing", "")
 
 
 def _draw_tab(weights: gr.Dropdown, network: Callable[[object], Module]) -> None:
@@ -285,111 +317,178 @@ def _static(name: str) -> str:
 
 
 def _test_tab(
-    tab: gr.Tab, data_dir: Path, weights: gr.Dropdown, find: Callable[[Any], tuple[str, Path]]
-) -> None:
-    """Mistakes first: digits with truth and prediction, the matrix, and one digit's inside."""
+    tab: gr.Tab,
+    data_dir: Path,
+    download: MnistDownload,
+    weights: gr.Dropdown,
+    find: Callable[[Any], tuple[str, Path]],
+) -> gr.Dropdown:
+    """Mistakes first: digits with truth and prediction, the matrix, and one digit's inside.
 
-    def gallery(digits: str, name: Any, against: Any, place: int) -> Gallery:
+    Returns the choice of weights to compare with.
+    """
+
+    def gallery(reader: Any, against: Any, place: int) -> Gallery:
         from mnist_core import data
         from mnist_core.gallery import Gallery, Reader
 
-        dataset, part = digits.split()
+        name, (dataset, part) = reader[0], reader[1].split()
         readers = [Reader(*find(name), place)] + ([Reader(*find(against))] if against else [])
         return Gallery(data.load(dataset, data_dir)[part == "test"], readers)
 
+    def settle(arrived: bool, name: Any, digits: str) -> Any:
+        there = arrived or not digits.startswith("mnist")
+        return gr.update(visible=there), (name, digits) if there else gr.skip()
+
     @_with_sentences
-    def choose(name: Any) -> Any:
+    def choose(reader: Any) -> Any:
         from mnist_core.gallery import Reader
 
-        last = len(Reader(*find(name)).moments()) - 1
-        return gr.update(maximum=max(last, 1), value=last, interactive=last > 0)
+        last = len(Reader(*find(reader[0])).moments()) - 1
+        return gr.update(maximum=max(last, 1), value=last, visible=last > 0)
+
+    def offer(against: Any) -> Any:
+        return gr.update(choices=[*SHOWS, *(COMPARISONS if against else ())], value=SHOWS[0])
 
     @_with_sentences
-    def look(digits: str, name: Any, against: Any, place: int, *view: Any) -> Any:
-        shown, asked = gallery(digits, name, against, place), View(*view)
-        return shown.summary(), shown.page(asked), shown.matrices(asked), 0
+    def look(chosen: Any, *asked: Any) -> Any:
+        shown, view = gallery(*asked[:3]), View(*asked[3:])
+        return shown.summary(), shown.page(view, chosen), shown.matrices(view), 0
 
     @_with_sentences
-    def turn(
-        event: gr.EventData, digits: str, name: Any, against: Any, place: int, *view: Any
-    ) -> Any:
-        shown = gallery(digits, name, against, place)
-        return shown.page(View(*view, page=event.page)), event.page
+    def look_inside(chosen: Any, drawing: Any, *asked: Any) -> Any:
+        shown = gallery(*asked)
+        return shown.detail(chosen, drawing), shown.network(), shown.about()
+
+    def open_digit(event: gr.EventData) -> Any:
+        return event.index, None
+
+    def open_drawing(drawing: Any) -> Any:
+        if not drawing:
+            gr.Info("There is no drawing yet: draw a digit on the Draw tab first.")
+        return None, drawing
 
     @_with_sentences
-    def look_inside(chosen: int, *readers: Any) -> Any:
-        shown = gallery(*readers)
-        return shown.detail(chosen), shown.network()
+    def turn(event: gr.EventData, chosen: Any, *asked: Any) -> Any:
+        return gallery(*asked[:3]).page(View(*asked[3:], page=event.page), chosen), event.page
 
     @_with_sentences
-    def save_page(page: int, digits: str, name: Any, against: Any, place: int, *view: Any) -> Any:
-        shown = gallery(digits, name, against, place)
-        return _file("digits.png", "image/png", shown.sheet(View(*view, page=page)))
+    def save_page(page: int, *asked: Any) -> Any:
+        content = gallery(*asked[:3]).sheet(View(*asked[3:], page=page))
+        return _file("digits.png", "image/png", content)
 
     @_with_sentences
-    def save_results(*readers: Any) -> Any:
-        return _file("results.csv", "text/csv", gallery(*readers).csv().encode())
-
-    def open_digit(event: gr.EventData) -> int:
-        return event.index
+    def save_results(*asked: Any) -> Any:
+        return _file("results.csv", "text/csv", gallery(*asked).csv().encode())
 
     def pick(event: gr.EventData) -> Any:
-        shown = event._data.get("show", "all")
-        return shown, event._data.get("truth", ANY), event._data.get("read", ANY)
+        asked = event._data
+        return asked.get("show", "all"), asked.get("truth", ANY), asked.get("read", ANY)
 
-    digits_js = (STATIC / "digits.js").read_text(encoding="utf-8")
     any_digit = [("any", ANY), *((str(digit), digit) for digit in range(10))]
-    parts = [(f"{shown}, {part}", f"{name} {part}")
-             for name, shown in _DATASETS.items() for part in ("test", "train")]  # fmt: skip
+    html = partial(gr.HTML, js_on_load=_static("digits.js"), apply_default_css=False)
+    choice = partial(gr.Dropdown, filterable=False, min_width=120)
     with gr.Row():
-        show = gr.Radio([*SHOWS], value=SHOWS[0], label="Show", min_width=300)
-        truth = gr.Dropdown(any_digit, value=ANY, label="Truth", filterable=False, min_width=90)
-        read = gr.Dropdown(any_digit, value=ANY, label="Read as", filterable=False, min_width=90)
-        order = gr.Dropdown([*ORDERS], label="Order", filterable=False, min_width=160)
-        seed = gr.Number(1, label="Shuffle", precision=0, visible=False, min_width=90)
-    with gr.Row():
-        digits = gr.Dropdown(parts, label="Digits", filterable=False, min_width=160)
-        against = gr.Dropdown(
-            [("nothing", ""), *weights.choices], label="Compare with", filterable=False
-        )
-        time = gr.Slider(0, 1, 1, step=1, label="Time", interactive=False, min_width=300)
-    summary = gr.HTML(apply_default_css=False)
-    with gr.Row(elem_classes="digit-row"):
-        with gr.Column():
-            grid = gr.HTML(js_on_load=digits_js, apply_default_css=False)
-            with gr.Row():
-                png = gr.Button("This page as PNG", size="sm")
-                csv = gr.Button("All results as CSV", size="sm")
-        with gr.Column():
-            matrices = gr.HTML(js_on_load=digits_js, apply_default_css=False)
-            detail = gr.HTML(js_on_load=digits_js, apply_default_css=False)
-            drawn = gr.HTML(apply_default_css=False)
-    page, chosen, file = gr.State(0), gr.State(0), gr.JSON(visible="hidden")
+        digits = choice(_DIGITS, label="Digits")
+        against = choice([_NOTHING, *_shipped()], value="", label="Compare with")
+        show = gr.Radio([*SHOWS], value=SHOWS[0], label="Show", min_width=280)
+        truth = choice(any_digit, value=ANY, label="Truth", min_width=80)
+        read = choice(any_digit, value=ANY, label="Read as", min_width=80)
+        order = choice([*ORDERS], label="Order")
+        seed = gr.Number(1, label="Shuffle", precision=0, visible=False, min_width=80)
+    arrived = _missing_mnist(tab, data_dir, download)
+    with gr.Column(visible=False) as content:
+        with gr.Row():
+            summary = html()
+            time = gr.Slider(
+                0, 1, 1, step=1, label="Time", elem_classes="digit-time", min_width=300
+            )
+            own = gr.Button("Read my drawing", scale=0, min_width=160)
+        with gr.Row(elem_classes="digit-row"):
+            with gr.Column():
+                grid = html(_READING)
+                with gr.Row():
+                    png = gr.Button("This page as PNG", size="sm")
+                    csv = gr.Button("All results as CSV", size="sm")
+            with gr.Column(elem_classes="digit-side"):
+                detail, matrices = html(), html()
+        drawn, about = html(), html()
+    page, reader, file = gr.State(0), gr.State(None), gr.JSON(visible="hidden")
+    chosen, drawing = gr.State(None), gr.State(None)
 
-    readers, view = [digits, weights, against, time], [show, truth, read, order, seed]
-    shown = [summary, grid, matrices, page]
+    readers, view = [reader, against, time], [show, truth, read, order, seed]
+    asked, shown = [chosen, *readers, *view], [summary, grid, matrices, page]
     still: Any = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     patient: Any = {**still, "show_progress": "minimal"}
-    for event in (tab.select, weights.change):
-        chain = event(choose, weights, time, **still).then(look, readers + view, shown, **patient)
-        chain.then(look_inside, [chosen, *readers], [detail, drawn], **still)
-    for event in (digits.input, against.input, time.release):
-        chain = event(look, readers + view, shown, **patient)
-        chain.then(look_inside, [chosen, *readers], [detail, drawn], **still)
-    gr.on([c.input for c in view], look, readers + view, shown, **still)
+
+    inner: Any = {"fn": look_inside, "inputs": [chosen, drawing, *readers], **still}
+    inner["outputs"] = [detail, drawn, about]
+    digits.input(lambda: (None, None), None, [chosen, drawing], **still)
+    gr.on(
+        [arrived.change, weights.change, digits.input],
+        settle,
+        [arrived, weights, digits],
+        [content, reader],
+        **still,
+    )
+    reader.change(choose, reader, time, **still).then(look, asked, shown, **patient).then(**inner)
+    against.input(offer, against, show, **still).then(look, asked, shown, **patient).then(**inner)
+    time.release(look, asked, shown, **patient).then(**inner)
+    gr.on([part.input for part in view], look, asked, shown, **still)
     order.change(lambda order: gr.update(visible=order == "random"), order, seed, **still)
-    matrices.input(pick, None, [show, truth, read], **still).then(
-        look, readers + view, shown, **still
-    )
-    grid.submit(turn, readers + view, [grid, page], **still)
-    grid.select(open_digit, None, chosen, **still).then(
-        look_inside, [chosen, *readers], [detail, drawn], **still
-    )
+    matrices.input(pick, None, [show, truth, read], **still).then(look, asked, shown, **still)
+    grid.submit(turn, asked, [grid, page], **still)
+    grid.select(open_digit, None, [chosen, drawing], **still).then(**inner)
+    own.click(open_drawing, drawing, [chosen, drawing], js=_MY_DRAWING, **still).then(**inner)
     png.click(save_page, [page, *readers, *view], file, **still).then(None, file, js=_DOWNLOAD)
     csv.click(save_results, readers, file, **still).then(None, file, js=_DOWNLOAD)
+    return against
 
 
-_DATASETS = {"mnist": "MNIST", "handwriting": "Synthetic handwriting"}
+def _missing_mnist(tab: gr.Tab, data_dir: Path, download: MnistDownload) -> gr.State:
+    """While MNIST is missing: a sentence and a button that fetches it.
+
+    Returns a state that turns true when the tab is opened and MNIST is there.
+    """
+
+    def check() -> Any:
+        from mnist_core.data import has_mnist
+
+        there, busy = has_mnist(data_dir), download.running
+        said = f"Fetching MNIST: {download.share:.0%}" if busy else download.error or _MISSING
+        return (
+            there,
+            gr.update(visible=not there),
+            said,
+            gr.update(interactive=not busy),
+            gr.Timer(active=busy),
+        )
+
+    def fetch() -> Any:
+        download.start()
+        return check()
+
+    arrived, timer = gr.State(False), gr.Timer(0.5, active=False)
+    with gr.Column(visible=False) as box:
+        sentence, button = gr.Markdown(_MISSING), gr.Button("Fetch MNIST", variant="primary")
+    outputs = [arrived, box, sentence, button, timer]
+    quiet: Any = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    gr.on([tab.select, timer.tick], check, None, outputs, **quiet)
+    button.click(fetch, None, outputs, **quiet)
+    return arrived
+
+
+_MISSING = (
+    "MNIST, the 70,000 digits that this tab is about, is not on this machine yet. It is a download"
+    " of 12 MB. The Draw tab works without it."
+)
+_MY_DRAWING = "() => [localStorage.getItem('mnist-lab-drawing')]"
+_DIGITS = [
+    ("MNIST, test", "mnist test"),
+    ("MNIST, training", "mnist train"),
+    ("Synthetic handwriting", "handwriting test"),
+]
+_READING = '<p class="digit-hint">Reading the digits…</p>'
 _DOWNLOAD = """file => {
   if (!file) return;
   const link = document.createElement("a");

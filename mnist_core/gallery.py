@@ -7,16 +7,19 @@ part of the tab. Nothing is kept between requests but the evaluations that
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from . import inspection, pictures
 from .checkpoint import Checkpoint
 from .data import Split
+from .errors import DrawingError
 from .evaluation import Evaluation, agreement, classify, evaluate_once, results_csv, select
 from .plots import bars_html
 from .snapshots import Snapshots
@@ -71,8 +74,8 @@ class Gallery:
     def summary(self) -> str:
         """How many digits each network reads right, and its loss."""
         lines = [
-            f"<p>{_named(name, len(self.evaluations))}<b>{int(e.right.sum()):,}</b> of"
-            f" {len(self.split):,} right · <b>{e.accuracy:.2%}</b> · loss {e.loss:.4f}</p>"
+            f"<p>{escape(name)}: <b>{int(e.right.sum()):,}</b> of {len(self.split):,} right ·"
+            f" <b>{100 * e.accuracy:.2f} %</b> · loss {e.loss:.4f}</p>"
             for name, e in self.evaluations.items()
         ]
         return f'<div class="digit-summary">{"".join(lines)}</div>'
@@ -104,18 +107,18 @@ class Gallery:
         )
         return grid + pictures.pager(view.page, _pages(numbers), len(numbers))
 
-    def detail(self, number: int) -> str:
-        """One digit: what it is, how each network reads it, and the inside of the first."""
+    def detail(self, number: int | None, drawing: str | None = None) -> str:
+        """One digit, or the visitor's `drawing` (base64 of u8 [28,28]), read and looked into."""
+        if drawing is not None:
+            image = _decoded(drawing)
+            readings = {n: classify(net, image[None])[0].log() for n, net in self.networks.items()}
+            return _detail("Your drawing", image, None, readings, self._network)
+        if number is None:
+            return '<p class="digit-hint">Choose a digit to look inside the network.</p>'
         number = min(max(number, 0), len(self.split) - 1)
         image, truth = self.split.images[number], int(self.split.labels[number])
-        readings = {n: e.log_probabilities[number] for n, e in self.evaluations.items()}
-        title = f"Number {number:,}: it is a {truth}"
-        return _detail(title, image, truth, readings, self._network)
-
-    def drawing(self, image: Tensor) -> str:
-        """`detail` of the visitor's own drawing u8 [28,28], whose truth nobody knows."""
-        readings = {n: classify(net, image[None])[0].log() for n, net in self.networks.items()}
-        return _detail("Your drawing", image, None, readings, self._network)
+        readings = {name: e.log_probabilities[number] for name, e in self.evaluations.items()}
+        return _detail(f"Number {number:,}: it is a {truth}", image, truth, readings, self._network)
 
     def network(self) -> str:
         """The first network, drawn from what it does with a digit of the split."""
@@ -124,6 +127,10 @@ class Gallery:
     def csv(self) -> str:
         """What the first network read, digit by digit."""
         return results_csv(self.first)
+
+    def about(self) -> str:
+        """How often each digit occurs in the split."""
+        return pictures.counts(torch.bincount(self.split.labels, minlength=10).tolist())
 
     def sheet(self, view: View) -> bytes:
         """The page as a PNG."""
@@ -162,7 +169,7 @@ def _detail(
         loss = "" if truth is None else f" · loss {-float(reading[truth]):.3f}"
         answers.append(
             f"<div>{_named(name, len(readings))}<p>read as <b>{read}</b>"
-            f" ({float(reading[read].exp()):.1%}){loss}</p>"
+            f" ({100 * float(reading[read].exp()):.1f} %){loss}</p>"
             f"{bars_html(reading.exp().tolist(), truth)}</div>"
         )
     read = int(next(iter(readings.values())).argmax())
@@ -171,6 +178,15 @@ def _detail(
         f'<div class="digit-large">{pictures.ink(image.numpy(), title)}</div>{"".join(answers)}'
         f"</div>{inside(network, image, read)}</section>"
     )
+
+
+def _decoded(drawing: str) -> Tensor:
+    """Raises DrawingError for anything but base64 of 784 bytes."""
+    try:
+        pixels = base64.b64decode(drawing, validate=True)
+        return torch.frombuffer(bytearray(pixels), dtype=torch.uint8).view(28, 28)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DrawingError("The drawing cannot be read; draw it again.") from error
 
 
 def _pages(numbers: Tensor) -> int:

@@ -129,10 +129,11 @@ _WORDS = {
 
 
 def _worth_seeing(steps: list[_Step], names: list[str]) -> NDArray[np.float32]:
-    """The last output of full size, past its ReLU: a max pool only thins it out afterwards.
-    Probabilities, where the stage ends in their logarithms."""
-    size = steps[0].output.shape
-    full = [step.output for step in steps if step.output.shape == size][-1][0]
+    """What the stage hands on, but before a max pool that is followed by no more than its ReLU,
+    which thins it out only. Probabilities, where the stage ends in their logarithms."""
+    outputs = [step.output[0] for step in steps if step.output.ndim == steps[0].output.ndim]
     if "log-softmax" in names:
-        return full.exp().numpy()
-    return (full.relu() if "ReLU" in names else full).numpy()
+        return outputs[-1].exp().numpy()
+    if names[1:3] == ["max pool", "ReLU"]:
+        return outputs[0].relu().numpy()
+    return outputs[-1].numpy()

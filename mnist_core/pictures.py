@@ -34,6 +34,9 @@ _SIGNED = (
 )
 """A palette for signed amounts: 0 blue, 128 invisible, 255 orange (RGB, alpha)."""
 
+_WIDE = 500
+"""Width of the pictures of filters and maps, in pixels of the screen."""
+
 _CROSS = '<span class="digit-cross" aria-hidden="true">✗</span>'
 
 
@@ -72,7 +75,7 @@ def grid(
         _cell(place, len(numbers), number, truth, answers, number == chosen)
         for place, (number, truth, *answers) in enumerate(zip(numbers, truths, *reads, strict=True))
     ]
-    sprite = _sprite(images)
+    sprite = _png(_tiled(images, COLUMNS, gap=0), _INK)
     return (
         f'<div class="digit-grid" style="--sprite:url({sprite})" role="group"'
         f' aria-label="Digits">{"".join(cells)}</div>'
@@ -95,7 +98,7 @@ def confusion(counts: NDArray[np.int64], chosen: tuple[int, int]) -> str:
             _matrix_cell(truth, read, int(counts[truth, read]), total, worst, chosen)
             for read in range(10)
         )
-        share = f"{counts[truth, truth] / total:.1%}" if totals[truth] else "–"
+        share = f"{100 * counts[truth, truth] / total:.1f} %" if totals[truth] else "–"
         rows.append(
             f"<tr><th scope='row'>{_filter(truth, ANY, str(truth), chosen)}</th>{cells}"
             f'<td class="digit-share">{share}</td></tr>'
@@ -145,6 +148,16 @@ def pager(page: int, pages: int, count: int) -> str:
     )
 
 
+def counts(numbers: Sequence[int]) -> str:
+    """How often each digit occurs, as ten columns."""
+    most = max(1, *numbers)
+    columns = "".join(
+        f'<li style="--share:{number / most:.3f}"><i></i><b>{digit}</b><span>{number:,}</span></li>'
+        for digit, number in enumerate(numbers)
+    )
+    return f'<div class="digit-counts"><p>How often each digit occurs</p><ol>{columns}</ol></div>'
+
+
 def network(stages: Sequence[Stage]) -> str:
     """The stages as blocks, as tall as their maps and as broad as they have channels or units."""
     blocks = [_block("input", (1, 28, 28), "28×28 pixels", "")]
@@ -174,20 +187,19 @@ def mattered(image: NDArray[np.uint8], values: NDArray[np.floating], read: int) 
     )
 
 
-def ink(
-    values: NDArray[np.floating] | NDArray[np.uint8], label: str, limit: float | None = None
-) -> str:
-    """[H,W], 0 or more → a picture from invisible (0) to full ink (`limit` or the largest)."""
-    limit = max(limit or float(values.max()), 1e-12)
-    levels = np.clip(values * (255 / limit), 0, 255).round().astype(np.uint8)
-    return _picture(_png(levels, _INK), label, "digit-ink")
+def ink(values: NDArray, label: str, width: int = 0) -> str:
+    """[H,W], 0 or more → a picture from invisible (0) to full ink (the largest value).
+
+    `width` is what it may take on the screen, in pixels; 0 leaves that to the style sheet.
+    """
+    levels = np.clip(values * (255 / max(float(values.max()), 1e-12)), 0, 255)
+    return _picture(levels, _INK, label, "digit-ink", width)
 
 
-def signed(values: NDArray[np.floating], label: str, limit: float | None = None) -> str:
-    """[H,W] → a picture: orange above 0, blue below, strongest at ±`limit` or the largest value."""
-    limit = max(limit or float(np.abs(values).max()), 1e-12)
-    levels = np.clip(128 + values * (127 / limit), 0, 255).round().astype(np.uint8)
-    return _picture(_png(levels, _SIGNED), label, "digit-signed")
+def signed(values: NDArray, label: str, width: int = 0) -> str:
+    """[H,W] → a picture, as `ink`: orange above 0, blue below, strongest at the largest value."""
+    levels = 128 + values * (127 / max(float(np.abs(values).max()), 1e-12))
+    return _picture(levels, _SIGNED, label, "digit-signed", width)
 
 
 def sheet(images: NDArray[np.uint8], captions: Sequence[str], wrong: Sequence[bool]) -> bytes:
@@ -280,33 +292,34 @@ def _block(name: str, shape: Sequence[int], steps: str, parameters: str) -> str:
 def _activation(stage: Stage) -> str:
     filters = ""
     if stage.filters is not None and stage.filters.shape[1] == 1:
-        limit = float(np.abs(stage.filters).max())
-        shown = [
-            signed(weights[0], f"{stage.name}, filter {n}", limit)
-            for n, weights in enumerate(stage.filters, 1)
-        ]
-        filters = f'<div class="digit-filters">{"".join(shown)}</div>'
-    limit = max(float(stage.maps.max()), 1e-12)
-    values = stage.maps if stage.maps.ndim == 3 else stage.maps.reshape(1, 1, -1)
+        tiled = _tiled(stage.filters[:, 0], _columns(len(stage.filters)))
+        filters = signed(tiled, f"{len(stage.filters)} filters", width=_WIDE)
+    if stage.maps.ndim == 3:
+        count, what = len(stage.maps), "maps"
+        values = _tiled(stage.maps, _columns(count))
+    else:
+        count, what, values = len(stage.maps), "units", stage.maps[None]
     draw = ink if values.min() >= 0 else signed
-    word = "map" if stage.maps.ndim == 3 else "units"
-    maps = "".join(
-        draw(values_, f"{stage.name}, {word} {n}", limit) for n, values_ in enumerate(values, 1)
-    )
     return (
-        f"<li><p><b>{escape(stage.name)}</b> {escape(', '.join(stage.steps))}</p>{filters}"
-        f'<div class="digit-{word}">{maps}</div></li>'
+        f"<li><p><b>{escape(stage.name)}</b> {escape(', '.join(stage.steps))} ·"
+        f" {count} {what}</p>{filters}{draw(values, f'{count} {what}', width=_WIDE)}</li>"
     )
 
 
-def _sprite(images: NDArray[np.uint8]) -> str:
-    """u8 [N,28,28] → one PNG of `COLUMNS` digits to a row, as a data URI."""
-    rows = -(-len(images) // COLUMNS)
-    padded = np.zeros((rows * COLUMNS, 28, 28), np.uint8)
-    padded[: len(images)] = images
-    # [rows·columns,28,28] → [rows,28,columns,28] → one picture
-    tiled = padded.reshape(rows, COLUMNS, 28, 28).swapaxes(1, 2).reshape(rows * 28, COLUMNS * 28)
-    return _png(tiled, _INK)
+def _columns(count: int) -> int:
+    return 10 if count <= 20 else 16
+
+
+def _tiled(pictures: NDArray, columns: int, gap: int = 1) -> NDArray:
+    """[N,H,W] → one picture, `columns` to a row, zeros between them and where there are none."""
+    count, height, width = pictures.shape
+    rows = -(-count // columns)
+    framed = np.zeros((rows * columns, height + gap, width + gap), pictures.dtype)
+    framed[:count, :height, :width] = pictures
+    # [rows·columns,H,W] → [rows,H,columns,W] → one picture
+    grid = framed.reshape(rows, columns, height + gap, width + gap).swapaxes(1, 2)
+    whole = grid.reshape(rows * (height + gap), columns * (width + gap))
+    return whole[: whole.shape[0] - gap, : whole.shape[1] - gap]
 
 
 def _png(levels: NDArray[np.uint8], palette: tuple[bytes, bytes]) -> str:
@@ -319,5 +332,11 @@ def _png(levels: NDArray[np.uint8], palette: tuple[bytes, bytes]) -> str:
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def _picture(uri: str, label: str, kind: str) -> str:
-    return f'<img class="{kind}" src="{uri}" alt="{escape(label)}">'
+def _picture(
+    levels: NDArray, palette: tuple[bytes, bytes], label: str, kind: str, width: int
+) -> str:
+    """[H,W], 0..255 → an <img>, enlarged to a whole multiple of its size."""
+    uri = _png(levels.round().astype(np.uint8), palette)
+    times = width // levels.shape[1]
+    size = f' style="width:{times * levels.shape[1]}px"' if times else ""
+    return f'<img class="{kind}" src="{uri}" alt="{escape(label)}"{size}>'

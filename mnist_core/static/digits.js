@@ -5,12 +5,19 @@
 element.addEventListener("click", (event) => {
   const data = event.target.closest("button")?.dataset;
   if (!data) return;
-  if ("i" in data) trigger("select", { index: Number(data.i) });
+  if ("i" in data) open(event.target.closest("button"));
   else if ("page" in data) trigger("submit", { page: Number(data.page) });
   else if ("show" in data) trigger("input", { show: data.show });
   else if ("truth" in data)
     trigger("input", { truth: Number(data.truth), read: Number(data.read) });
 });
+
+function open(cell) {
+  element.querySelector('[aria-pressed="true"]')?.setAttribute("aria-pressed", "false");
+  cell.setAttribute("aria-pressed", "true");
+  document.body.dataset.digitOpened = "";
+  trigger("select", { index: Number(cell.dataset.i) });
+}
 
 element.addEventListener("keydown", (event) => {
   const cell = event.target.closest(".digit-cell");
@@ -38,7 +45,13 @@ function turn(which) {
   button.click();
 }
 
+// Where the columns lie one below the other, a digit that was opened is brought into view.
 watch("value", () => {
+  const detail = element.querySelector(".digit-detail");
+  if (detail && "digitOpened" in document.body.dataset) {
+    delete document.body.dataset.digitOpened;
+    if (matchMedia("(max-width: 1099px)").matches) detail.scrollIntoView({ behavior: "smooth" });
+  }
   if (turned) element.querySelector(".digit-cell")?.focus();
   turned = false;
 });
