@@ -22,7 +22,7 @@ from .errors import DrawingError
 from .strokes import BOX, PEN, SIDE
 
 MAX_PIXELS = 50_000_000
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 _WORKING_SIDE = 800  # larger pictures are reduced to this first
 _FINE = 4  # stroke width is worked on at 4 × the frame's resolution
 _BLOB = 0.42  # stroke width over length from which it is a blob; a disc has 0.5
