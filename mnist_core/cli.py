@@ -34,7 +34,8 @@ from .history import EvalEvent, StepEvent
 from .snapshots import Snapshots
 from .training import Trainer
 
-SETTINGS = ("epochs", "batch_size", "learning_rate", "momentum", "seed", "log_interval", "dataset")
+SETTINGS = ("epochs", "batch_size", "learning_rate", "momentum", "schedule", "weight_decay",
+            "augmentation", "seed", "log_interval", "dataset", "network")  # fmt: skip
 """The fields of TrainConfig that are flags of `train`."""
 
 CHECKPOINT = "checkpoint.pt"

@@ -22,7 +22,7 @@ from .errors import DrawingError
 from .strokes import BOX, PEN, SIDE
 
 MAX_PIXELS = 50_000_000
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 _WORKING_SIDE = 800  # larger pictures are reduced to this first
 _FINE = 4  # stroke width is worked on at 4 × the frame's resolution
 _BLOB = 0.42  # stroke width over length from which it is a blob; a disc has 0.5
@@ -99,9 +99,8 @@ def _grey(picture: Image.Image) -> np.ndarray:
         factor = _WORKING_SIDE / longest
         size = [max(1, round(side * factor)) for side in picture.size]
         picture = picture.resize(size, Image.Resampling.BOX)
-    pixels = np.asarray(picture, dtype=np.float32)
-    if picture.mode != "F":
-        pixels = pixels / 255
+    pixels: np.ndarray = np.asarray(picture, dtype=np.float32)
+    pixels = pixels if picture.mode == "F" else pixels / 255
     if has_alpha:
         pixels = _flatten(pixels)
     if pixels.ndim == 3:
@@ -241,13 +240,13 @@ def _crop(ink: np.ndarray) -> np.ndarray | None:
     if size < max(4, 0.015 * max(ink.shape)):
         return None
     room = size * 0.3
-    box = (left - room, top - room, right + room, bottom + room)
     scale = 20 * _FINE / size
-    shape = [max(1, round((box[2] - box[0]) * scale)), max(1, round((box[3] - box[1]) * scale))]
+    width, height = right - left + 2 * room, bottom - top + 2 * room
+    shape = (max(1, round(width * scale)), max(1, round(height * scale)))
     pad = int(room) + 2
-    padded = np.pad(ink, pad)
-    picture = Image.fromarray(padded.astype(np.float32))
-    fine = picture.resize(shape, Image.Resampling.BILINEAR, box=[side + pad for side in box])
+    x, y = left - room + pad, top - room + pad
+    picture = Image.fromarray(np.pad(ink, pad).astype(np.float32))
+    fine = picture.resize(shape, Image.Resampling.BILINEAR, box=(x, y, x + width, y + height))
     return np.asarray(fine)
 
 
@@ -319,4 +318,4 @@ def _reduced(image: np.ndarray, side: int) -> np.ndarray:
 
 def _resized(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     picture = Image.fromarray(image.astype(np.float32))
-    return np.asarray(picture.resize(shape[::-1], Image.Resampling.BILINEAR))
+    return np.asarray(picture.resize((shape[1], shape[0]), Image.Resampling.BILINEAR))

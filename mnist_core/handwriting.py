@@ -290,9 +290,9 @@ def _four(u: Uniform) -> list[Pieces]:
         high = u(-0.1, 0.15)
         return [first, [[[stem + lean, high], [stem, (1 + high) / 2], foot]]]
     if kind < 0.66:  # closed, one stroke: down, across, up to the tip, down
-        first = [[stem, 0.0], [stem / 2 + u(-0.06, 0.06), bar / 2], [0.0, bar]]
+        slope = [[stem, 0.0], [stem / 2 + u(-0.06, 0.06), bar / 2], [0.0, bar]]
         back = [stem + u(-0.04, 0.14), bar + tilt]
-        return [[first, [back], [[stem + u(-0.06, 0.06), u(0.0, 0.18)]], [[stem, 0.5], foot]]]
+        return [[slope, [back], [[stem + u(-0.06, 0.06), u(0.0, 0.18)]], [[stem, 0.5], foot]]]
     if kind < 0.8:  # open, one stroke: a cup, up, and down along the stem
         cup = [[u(0.0, 0.2), 0.0], [0.02, bar / 2], [u(0.0, 0.06), bar - 0.06],
                [stem * 0.5, bar + u(-0.02, 0.05)], [stem * 0.95, bar - 0.1],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mnist_core.drawing import MAX_PIXELS, open_picture, prepare
+from mnist_core.drawing import FORMATS, MAX_PIXELS, open_picture, prepare
 from mnist_core.errors import DrawingError
 from mnist_core.handwriting import handwriting, handwriting_images
 from mnist_core.strokes import rasterize
@@ -106,6 +106,12 @@ def test_exif_rotation_is_followed():
 def test_sixteen_bits_survive_a_file():
     deep = Image.fromarray(np.asarray(canvas()).astype(np.uint16) * 257)
     assert difference(prepare(open_picture(saved(deep, format="PNG"))), prepare(canvas())) < 0.05
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_accepted_format_is_read(form):
+    file = saved(canvas().convert("RGB"), format=form)
+    assert difference(prepare(open_picture(file)), prepare(canvas())) < 0.1
 
 
 def test_uneven_noisy_paper_is_evened_out():
