@@ -421,6 +421,8 @@ def _test_tab(
     still: Any = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     patient: Any = {**still, "show_progress": "minimal"}
 
+    # Only a queued event makes the states that it sets report their change.
+    noted: Any = {**still, "queue": True, "concurrency_limit": None}
     inner: Any = {"fn": look_inside, "inputs": [chosen, drawing, *readers], **still}
     inner["outputs"] = [detail, drawn, about]
     digits.input(lambda: (None, None), None, [chosen, drawing], **still)
@@ -429,7 +431,7 @@ def _test_tab(
         settle,
         [arrived, weights, digits],
         [content, reader],
-        **still,
+        **noted,
     )
     reader.change(choose, reader, time, **still).then(look, asked, shown, **patient).then(**inner)
     against.input(offer, against, show, **still).then(look, asked, shown, **patient).then(**inner)
@@ -472,7 +474,8 @@ def _missing_mnist(tab: gr.Tab, data_dir: Path, download: MnistDownload) -> gr.S
     with gr.Column(visible=False) as box:
         sentence, button = gr.Markdown(_MISSING), gr.Button("Fetch MNIST", variant="primary")
     outputs = [arrived, box, sentence, button, timer]
-    quiet: Any = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    # Queued, because only then does the state report its change.
+    quiet: Any = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
     gr.on([tab.select, timer.tick], check, None, outputs, **quiet)
     button.click(fetch, None, outputs, **quiet)
     return arrived
