@@ -391,9 +391,9 @@ def _test_tab(
     with gr.Row():
         digits = choice(_DIGITS, label="Digits")
         against = choice([_NOTHING, *_shipped()], value="", label="Compare with")
-        show = gr.Radio([*SHOWS], value=SHOWS[0], label="Show", min_width=280)
-        truth = choice(any_digit, value=ANY, label="Truth", min_width=80)
-        read = choice(any_digit, value=ANY, label="Read as", min_width=80)
+        show = gr.Radio([*SHOWS], value=SHOWS[0], label="Show", min_width=320)
+        truth = choice(any_digit, value=ANY, label="Truth", min_width=70)
+        read = choice(any_digit, value=ANY, label="Read as", min_width=70)
         order = choice([*ORDERS], label="Order")
         seed = gr.Number(1, label="Shuffle", precision=0, visible=False, min_width=80)
     arrived = _missing_mnist(tab, data_dir, download)
@@ -403,7 +403,7 @@ def _test_tab(
             time = gr.Slider(
                 0, 1, 1, step=1, label="Time", elem_classes="digit-time", min_width=300
             )
-            own = gr.Button("Read my drawing", scale=0, min_width=160)
+            own = gr.Button("Read my drawing", scale=0, min_width=170, size="md")
         with gr.Row(elem_classes="digit-row"):
             with gr.Column():
                 grid = html(_READING)
@@ -413,6 +413,7 @@ def _test_tab(
             with gr.Column(elem_classes="digit-side"):
                 detail, matrices = html(), html()
         drawn, about = html(), html()
+        gr.Markdown(_STORY, elem_classes="digit-story")
     page, reader, file = gr.State(0), gr.State(None), gr.JSON(visible="hidden")
     chosen, drawing = gr.State(None), gr.State(None)
 
@@ -421,6 +422,8 @@ def _test_tab(
     still: Any = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     patient: Any = {**still, "show_progress": "minimal"}
 
+    # Only a queued event makes the states that it sets report their change.
+    noted: Any = {**still, "queue": True, "concurrency_limit": None}
     inner: Any = {"fn": look_inside, "inputs": [chosen, drawing, *readers], **still}
     inner["outputs"] = [detail, drawn, about]
     digits.input(lambda: (None, None), None, [chosen, drawing], **still)
@@ -429,7 +432,7 @@ def _test_tab(
         settle,
         [arrived, weights, digits],
         [content, reader],
-        **still,
+        **noted,
     )
     reader.change(choose, reader, time, **still).then(look, asked, shown, **patient).then(**inner)
     against.input(offer, against, show, **still).then(look, asked, shown, **patient).then(**inner)
@@ -472,7 +475,8 @@ def _missing_mnist(tab: gr.Tab, data_dir: Path, download: MnistDownload) -> gr.S
     with gr.Column(visible=False) as box:
         sentence, button = gr.Markdown(_MISSING), gr.Button("Fetch MNIST", variant="primary")
     outputs = [arrived, box, sentence, button, timer]
-    quiet: Any = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    # Queued, because only then does the state report its change.
+    quiet: Any = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
     gr.on([tab.select, timer.tick], check, None, outputs, **quiet)
     button.click(fetch, None, outputs, **quiet)
     return arrived
@@ -488,6 +492,17 @@ _DIGITS = [
     ("MNIST, training", "mnist train"),
     ("Synthetic handwriting", "handwriting test"),
 ]
+_STORY = """\
+MNIST is 60,000 digits to train on and 10,000 to test on, made by Yann LeCun, Corinna Cortes and
+Christopher Burges from two collections of the US National Institute of Standards and Technology:
+half of each was written by employees of the Census Bureau, half by high-school students. Each digit
+was scaled to fit 20×20 pixels and placed in 28×28 with its centre of mass in the middle. Nobody who
+wrote for one of the two sets wrote for the other.
+
+Sources: [LeCun, Bottou, Bengio and Haffner 1998](https://doi.org/10.1109/5.726791);
+[Yadav and Bottou 2019](https://arxiv.org/abs/1905.10498). Synthetic handwriting was written by this
+program, not by people.
+"""
 _READING = '<p class="digit-hint">Reading the digits…</p>'
 _DOWNLOAD = """file => {
   if (!file) return;

@@ -174,7 +174,11 @@ def network(stages: Sequence[Stage]) -> str:
 
 def inside(stages: Sequence[Stage]) -> str:
     """What each stage made of a digit: filters that look at the digit itself, maps, units."""
-    return f'<ol class="digit-stages">{"".join(map(_activation, stages))}</ol>'
+    return (
+        '<p class="digit-hint">Filters: orange where ink counts for, blue where it counts against.'
+        " Maps and units: the darker or brighter, the more of what they look for was found.</p>"
+        f'<ol class="digit-stages">{"".join(map(_activation, stages))}</ol>'
+    )
 
 
 def mattered(image: NDArray[np.uint8], values: NDArray[np.floating], read: int) -> str:
@@ -296,13 +300,14 @@ def _activation(stage: Stage) -> str:
         filters = signed(tiled, f"{len(stage.filters)} filters", width=_WIDE)
     if stage.maps.ndim == 3:
         count, what = len(stage.maps), "maps"
-        values = _tiled(stage.maps, _columns(count))
+        values = _tiled(stage.maps, _columns(count), line=stage.maps.max() / 8)
     else:
         count, what, values = len(stage.maps), "units", stage.maps[None]
     draw = ink if values.min() >= 0 else signed
     return (
-        f"<li><p><b>{escape(stage.name)}</b> {escape(', '.join(stage.steps))} ·"
-        f" {count} {what}</p>{filters}{draw(values, f'{count} {what}', width=_WIDE)}</li>"
+        f'<li class="digit-{what}"><p><b>{escape(stage.name)}</b>'
+        f" {escape(', '.join(stage.steps))} · {count} {what}</p>"
+        f"{filters}{draw(values, f'{count} {what}', width=_WIDE)}</li>"
     )
 
 
@@ -310,11 +315,11 @@ def _columns(count: int) -> int:
     return 10 if count <= 20 else 16
 
 
-def _tiled(pictures: NDArray, columns: int, gap: int = 1) -> NDArray:
-    """[N,H,W] → one picture, `columns` to a row, zeros between them and where there are none."""
+def _tiled(pictures: NDArray, columns: int, gap: int = 1, line: float = 0) -> NDArray:
+    """[N,H,W] → one picture, `columns` to a row, with lines of a value between them."""
     count, height, width = pictures.shape
     rows = -(-count // columns)
-    framed = np.zeros((rows * columns, height + gap, width + gap), pictures.dtype)
+    framed = np.full((rows * columns, height + gap, width + gap), line, pictures.dtype)
     framed[:count, :height, :width] = pictures
     # [rows·columns,H,W] → [rows,H,columns,W] → one picture
     grid = framed.reshape(rows, columns, height + gap, width + gap).swapaxes(1, 2)

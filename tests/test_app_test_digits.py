@@ -1,8 +1,12 @@
 """The Test digits tab in a real browser, on real MNIST and the shipped weights."""
 
+import base64
+import csv
+import io
 import re
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.usefixtures("mnist_dir")
@@ -62,3 +66,87 @@ def test_the_keyboard_moves_among_the_digits_and_turns_pages(tab):
     expect(cells.first).to_be_focused()
     tab.keyboard.press("ArrowLeft")
     expect(tab.locator(".digit-pager")).to_contain_text("page 1")
+
+
+def test_a_digit_opens_with_its_probabilities_and_the_inside_of_the_network(tab):
+    worst = tab.locator(".digit-cell").first
+    truth, read = re.findall(r"\d", worst.inner_text())
+    number = int(worst.get_attribute("data-i"))
+    worst.click()
+    detail = tab.locator(".digit-detail")
+    expect(detail).to_contain_text(f"Number {number:,}: it is a {truth}")
+    expect(detail).to_contain_text(f"read as {read}")
+    expect(detail.locator(".run-bar")).to_have_count(10)
+    expect(detail.get_by_alt_text("10 filters")).to_be_visible()
+    expect(detail.get_by_alt_text("10 maps")).to_be_visible()
+    expect(detail.get_by_alt_text("20 maps")).to_be_visible()
+    expect(detail.get_by_alt_text("What mattered")).to_be_visible()
+    expect(worst).to_have_attribute("aria-pressed", "true")
+
+
+def test_the_slider_replays_the_run_over_the_matrix_and_the_digit(tab):
+    tab.locator(".digit-cell").first.click()
+    expect(tab.locator(".digit-detail")).to_be_visible()
+    now = tab.locator(".digit-matrix").inner_text()
+    filters = tab.get_by_alt_text("10 filters").get_attribute("src")
+    slider = tab.get_by_role("slider", name="range slider for Time")
+    slider.focus()
+    tab.keyboard.press("Home")
+    expect(tab.locator(".digit-summary")).to_contain_text("untrained", timeout=30_000)
+    assert tab.locator(".digit-matrix").inner_text() != now
+    expect(tab.get_by_alt_text("10 filters")).not_to_have_attribute("src", filters)
+
+
+def test_two_networks_are_compared_by_what_one_gets_right_and_the_other_wrong(tab):
+    tab.get_by_role("slider", name="range slider for Time").focus()
+    tab.keyboard.press("Home")
+    expect(tab.locator(".digit-summary")).to_contain_text("untrained", timeout=30_000)
+    tab.get_by_role("listbox", name="Compare with").click()
+    tab.get_by_role("option", name="Tutorial, shipped").click()
+    expect(tab.locator(".digit-matrix")).to_have_count(2, timeout=30_000)
+    button = tab.get_by_role("button", name=re.compile("digits: only second right"))
+    count = button.inner_text()
+    assert int(count.replace(",", "")) > 5_000
+    button.click()
+    expect(tab.locator(".digit-pager")).to_contain_text(f"{count} digits")
+    for caption in captions(tab):
+        truth, first, second = re.findall(r"\d", caption)
+        assert first != truth == second
+
+
+def test_the_page_and_all_results_can_be_kept(tab):
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="This page as PNG").click()
+    assert Image.open(download.value.path()).size == (680, 840)
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="All results as CSV").click()
+    rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+    assert len(rows) == 10_000
+    right = sum(row["truth"] == row["prediction"] for row in rows)
+    expect(tab.locator(".digit-summary")).to_contain_text(f"{right:,} of 10,000 right")
+
+
+def test_the_visitors_own_drawing_is_read_and_looked_into(tab):
+    one = bytearray(784)
+    for row in range(4, 24):
+        one[row * 28 + 13] = one[row * 28 + 14] = 255
+    drawing = base64.b64encode(one).decode()
+    tab.evaluate("drawing => localStorage.setItem('mnist-lab-drawing', drawing)", drawing)
+    tab.get_by_role("button", name="Read my drawing").click()
+    expect(tab.locator(".digit-detail")).to_contain_text("Your drawing")
+    expect(tab.locator(".digit-detail")).to_contain_text("read as 1")
+
+
+def test_training_digits_and_synthetic_handwriting_can_be_looked_through_too(tab):
+    tab.get_by_role("listbox", name="Digits").click()
+    tab.get_by_role("option", name="Synthetic handwriting").click()
+    expect(tab.locator(".digit-summary")).not_to_contain_text("98.28", timeout=60_000)
+    expect(tab.locator(".digit-counts")).to_contain_text("How often each digit occurs")
+
+
+def test_without_mnist_the_tab_says_so_and_offers_to_fetch_it(open_page, start_server):
+    page = open_page(url=start_server().url)
+    page.get_by_role("tab", name="Test digits").click()
+    expect(page.get_by_text("is not on this machine yet")).to_be_visible()
+    expect(page.get_by_role("button", name="Fetch MNIST")).to_be_enabled()
+    expect(page.locator(".digit-cell")).to_have_count(0)

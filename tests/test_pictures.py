@@ -97,8 +97,8 @@ def test_the_confusion_matrix_has_its_counts_in_cells_that_are_buttons():
     assert "disabled" in cells["4", "8"]
     assert cells["4", str(ANY)]["aria-label"] == "All 4s"
     html = pictures.confusion(counts, (ANY, ANY))
-    assert html.count("100.0%") == 9
-    assert html.count("88.9%") == 1  # 80 of 90
+    assert html.count("100.0 %") == 9
+    assert html.count("88.9 %") == 1  # 80 of 90
 
 
 def test_a_digit_that_does_not_occur_has_no_share():
