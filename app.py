@@ -249,7 +249,9 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, li
 
     with gr.Row(elem_classes="run-settings"):
         titles = [(name.title(), name) for name in config.RECIPES]
-        recipe = gr.Radio([*titles, ("My own", run_views.OWN)], value="tutorial", label="Recipe")
+        recipe = gr.Radio(
+            [*titles, ("My own", run_views.OWN)], value="tutorial", label="Recipe", min_width=320
+        )
         basic = ("epochs", "batch_size", "learning_rate", "momentum", "seed")
         settings: dict[str, Any] = {"recipe": recipe, **{name: _setting(name) for name in basic}}
     with gr.Accordion("More settings", open=False), gr.Row(elem_classes="run-settings"):
@@ -268,7 +270,7 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, li
 
     choice, sent, drawing = gr.State(Choice()), gr.State([]), gr.State(None)
     file = gr.JSON(visible=False)
-    fast, slow = gr.Timer(0.4, active=False), gr.Timer(3)
+    fast, slow = gr.Timer(0.3, active=False), gr.Timer(3)
     inputs = [visitor, choice, sent, settings["epochs"], drawing]
     outputs = [sent, bar, watch, table, fast]
     still: Any = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}

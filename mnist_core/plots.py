@@ -58,7 +58,7 @@ def curves_html(curves: Sequence[Curve]) -> str:
     low = _accuracy_low(curves)
     loss = "".join(_loss_svg(curve, right, top) for curve in curves)
     accuracy = "".join(_accuracy_svg(curve, right, low) for curve in curves)
-    x_ticks = [(_thousands(x), x / right) for x in _ticks(right)]
+    x_loss, x_accuracy = ([(f"{x:,.0f}", x / right) for x in _ticks(right, n)] for n in (6, 3))
     y_loss = [(f"{y:g}", y / top) for y in _ticks(top)]
     y_accuracy = [(f"{y:g} %", (y / 100 - low) / (1 - low)) for y in _ticks(100) if y >= low * 100]
     if low:
@@ -66,8 +66,8 @@ def curves_html(curves: Sequence[Curve]) -> str:
     legend = "".join(_legend(curve) for curve in curves)
     return (
         '<div class="run-curves">'
-        + _panel("Loss", loss, x_ticks, y_loss, _describe(curves), "run-loss")
-        + _panel("Test accuracy", accuracy, x_ticks, y_accuracy, "", "run-accuracy")
+        + _panel("Loss", loss, x_loss, y_loss, _describe(curves), "run-loss")
+        + _panel("Test accuracy", accuracy, x_accuracy, y_accuracy, "", "run-accuracy")
         + f'<ul class="run-legend">{legend}<li class="run-key">line: train loss · ● test loss'
         " · ┆ resumed · x: training examples seen</li></ul></div>"
     )
@@ -109,7 +109,8 @@ def figure(curves: Sequence[Curve]) -> Figure:
     accuracy.set(xlabel="number of training examples seen", ylabel="test accuracy, %")
     loss.set_ylim(0, _loss_top(curves))
     accuracy.set_ylim(100 * _accuracy_low(curves), 100)
-    loss.legend()
+    if curves:
+        loss.legend()
     return chart
 
 
@@ -178,18 +179,14 @@ def _accuracy_low(curves: Sequence[Curve]) -> float:
     return 0.9 if trained and min(trained) >= 0.9 else 0.0
 
 
-def _ticks(end: float) -> list[float]:
-    """Round numbers from 0 to `end`, four to seven of them."""
+def _ticks(end: float, most: int = 6) -> list[float]:
+    """Round numbers from 0 to `end`, at most `most` after the 0."""
     step = 10 ** math.floor(math.log10(end))
-    for part in (0.1, 0.2, 0.25, 0.5, 1.0):
-        if end / (step * part) <= 6.5:
+    for part in (0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0):
+        if end / (step * part) < most + 1:
             step *= part
             break
     return [n * step for n in range(int(end / step + 1e-9) + 1)]
-
-
-def _thousands(value: float) -> str:
-    return f"{value:,.0f}"
 
 
 def _path(points: Iterable[Point], right: float, low: float, top: float) -> str:
@@ -269,7 +266,7 @@ def _describe(curves: Sequence[Curve]) -> str:
         steps, tests = smooth(_steps(curve.history)), curve.history.evaluations
         if steps and tests:
             said.append(
-                f"{curve.name}: after {_thousands(curve.history.examples_seen)} examples train loss"
+                f"{curve.name}: after {curve.history.examples_seen:,} examples train loss"
                 f" {steps[-1][1]:.2f}, test accuracy {100 * tests[-1].accuracy:.1f} %"
             )
     return "; ".join(said) or "Loss: no run yet"

@@ -296,7 +296,7 @@ def _sentence(run: Snapshot | None) -> str:
     if run.status == "waiting":
         return f"Waiting for a free place to train: number {run.place} in line."
     if run.status == "starting":
-        return "Reading the digits…"
+        return "Getting ready: reading the digits…"
     if run.status == "failed":
         return f'<span class="run-error">{escape(run.sentence)}</span>'
     if run.active:
