@@ -55,7 +55,8 @@ def build(data_dir: Path, runs_dir: Path) -> gr.Blocks:
             weights = _weights_choice()
         with gr.Tab("Draw", id="draw") as draw:
             _draw_tab(weights, partial(_network, jobs))
-        with gr.Tab("Train", id="train"):
+        with gr.Tab("Train", id="train") as train:
+            _missing_mnist(train, data_dir, download)
             look, inputs, outputs = _train_tab(jobs, visitor)
         with gr.Tab("Test digits", id="test") as test:
             against = _test_tab(test, data_dir, download, weights, partial(_find, jobs))
@@ -266,6 +267,7 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, li
         file_types=[".pt", ".pth"],
         size="sm",
         scale=0,
+        elem_classes="run-upload",
     )
 
     choice, sent, drawing = gr.State(Choice()), gr.State([]), gr.State(None)
@@ -486,7 +488,8 @@ def _missing_mnist(tab: gr.Tab, data_dir: Path, download: MnistDownload) -> gr.S
 
 _MISSING = (
     "MNIST, the 70,000 digits that this tab is about, is not on this machine yet. It is a download"
-    " of 12 MB. The Draw tab works without it."
+    " of 12 MB. Without it you can draw, and train on synthetic handwriting: under More settings on"
+    " the Train tab, choose it as the dataset."
 )
 _MY_DRAWING = "() => [localStorage.getItem('mnist-lab-drawing')]"
 _DIGITS = [

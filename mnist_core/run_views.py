@@ -30,6 +30,7 @@ from .errors import CheckpointError, ConfigError
 from .handwriting import handwriting
 from .job import Pace, Snapshot
 from .jobs import Jobs
+from .pictures import ink
 from .plots import COLOURS, Curve, bars_html, curve_csv, curve_png, curves_html
 from .strokes import rasterize
 
@@ -146,9 +147,9 @@ def download(jobs: Jobs, visitor: str, asked: Asked) -> tuple[str, bytes]:
 
 
 def resume_target(run: Snapshot, epochs: int) -> int:
-    """To how many epochs Resume goes, when the field says `epochs`."""
+    """To how many epochs Resume goes: as planned, or beyond, when the field says `epochs`."""
     if run.status != "finished":
-        return max(run.config.epochs, epochs)
+        return run.config.epochs
     return epochs if epochs > run.epochs_done else run.epochs_done + MORE_EPOCHS
 
 
@@ -174,7 +175,7 @@ def watch(
     return (
         f'<div class="run-watch">{curves_html(curves)}'
         f'<figure class="run-reading"><figcaption>{caption}</figcaption>'
-        f"<div>{_picture(drawing)}{bars_html(reading)}</div>{hint}</figure></div>"
+        f"<div>{ink(drawing, caption)}{bars_html(reading)}</div>{hint}</figure></div>"
         f'<div class="run-samples">{_samples(run)}</div>'
     )
 
@@ -338,7 +339,7 @@ def _samples(run: Snapshot | None) -> str:
         answer = int(reading.argmax())
         kind = "run-right" if answer == truth else "run-wrong"
         cells.append(
-            f'<figure class="{kind}">{_picture(image.numpy())}<figcaption>it is {truth}<br>'
+            f'<figure class="{kind}">{ink(image.numpy(), str(truth))}<figcaption>it is {truth}<br>'
             f"read as {answer} ({_percent(float(reading[answer]))})</figcaption></figure>"
         )
     return "".join(cells)
@@ -388,15 +389,6 @@ def _settings(run: TrainConfig) -> str:
     ]
     title = "My own" if run.recipe == OWN else run.recipe.title()
     return ", ".join([title, *changed, f"seed {run.seed}"])
-
-
-def _picture(image: NDArray[np.uint8]) -> str:
-    """u8 [28,28] → an enlarged picture, ink dark on light."""
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(255 - np.asarray(image, dtype=np.uint8)).save(file, format="png")
-    return f'<img alt="" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}">'
 
 
 def _percent(share: float | None) -> str:

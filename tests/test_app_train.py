@@ -1,0 +1,253 @@
+"""The Train tab in a real browser, on real MNIST: runs that are left, found again and compared."""
+
+import io
+import json
+import pickle
+import re
+import urllib.error
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from playwright.sync_api import expect
+
+from mnist_core import data
+from mnist_core.checkpoint import Checkpoint
+from mnist_core.config import TrainConfig
+from mnist_core.training import Trainer
+
+PATIENCE = 120_000
+QUICK = {"Epochs": 2, "Batch size": 500, "Log interval": 5}
+
+
+@pytest.fixture(scope="module")
+def lab(start_server, mnist_dir):
+    """A server of our own with two training slots."""
+    return start_server(mnist_dir, MNIST_SLOTS="2", OMP_NUM_THREADS="1")
+
+
+@pytest.fixture
+def visit(open_page, lab):
+    """`visit()`: a new visitor's page of `lab`, on the Train tab."""
+
+    def visit(url=lab.url, **context):
+        page = open_page(url=url, **context)
+        page.get_by_role("tab", name="Train").click()
+        expect(sentence(page)).not_to_be_empty(timeout=PATIENCE)
+        return page
+
+    return visit
+
+
+def sentence(page):
+    return page.locator(".run-sentence")
+
+
+def press(page, name):
+    page.get_by_role("button", name=name, exact=True).click(timeout=PATIENCE)
+
+
+def settle(page, **settings):
+    page.get_by_role("button", name="More settings").click()
+    for label, value in {**QUICK, **settings}.items():
+        page.get_by_label(label, exact=True).fill(str(value))
+        page.get_by_label(label, exact=True).press("Tab")
+
+
+def trains(page):
+    expect(sentence(page)).to_contain_text("images/s", timeout=PATIENCE)
+
+
+def checkpoints(server):
+    return sorted(server.runs_dir.glob("*/*/checkpoint.pt"), key=lambda f: f.stat().st_mtime)
+
+
+def test_a_run_is_watched_left_found_again_stopped_and_resumed_bit_for_bit(visit, lab, mnist_dir):
+    page = visit()
+    expect(page.locator(".run-legend")).to_contain_text("as shipped")
+    settle(page)
+    press(page, "Train")
+    trains(page)
+    expect(page.locator(".run-samples figure")).to_have_count(6)
+    expect(page.locator(".run-best")).to_have_count(1)
+    before = sentence(page).inner_text()
+    page.reload()
+    page.get_by_role("tab", name="Train").click()
+    trains(page)
+    assert sentence(page).inner_text() != before
+    expect(page.locator(".run-line").first).to_be_attached()
+
+    press(page, "Stop")
+    expect(sentence(page)).to_contain_text("Stopped after", timeout=PATIENCE)
+    stopped = Checkpoint.load(checkpoints(lab)[-1])
+    assert 0 < stopped.batches_done < 240
+    press(page, "Resume")
+    expect(sentence(page)).to_contain_text("after 2 epochs", timeout=PATIENCE)
+    expect(page.get_by_role("button", name="Resume to 7")).to_be_enabled()
+
+    resumed = Checkpoint.load(checkpoints(lab)[-1])
+    assert len(resumed.history.resumes) == 1
+    torch.set_num_threads(1)
+    straight = Trainer.fresh(TrainConfig(recipe="own", epochs=2, batch_size=500, log_interval=5))
+    for _ in straight.batches(*data.load("mnist", mnist_dir)):
+        pass
+    for name, tensor in straight.checkpoint().model.items():
+        assert torch.equal(tensor, resumed.model[name]), name
+    assert [e.loss for e in straight.history.steps] == [e.loss for e in resumed.history.steps]
+
+
+def test_two_train_at_once_and_a_third_waits_for_its_turn(visit):
+    pages = [visit() for _ in range(3)]
+    for page in pages:
+        settle(page, Epochs=100)
+        press(page, "Train")
+        expect(sentence(page)).to_contain_text(re.compile("images/s|line"), timeout=PATIENCE)
+    first, second, third = pages
+    expect(sentence(third)).to_contain_text("number 1 in line")
+    press(first, "Stop")
+    expect(sentence(first)).to_contain_text("Stopped after", timeout=PATIENCE)
+    trains(third)
+    trains(second)
+    expect(first.locator(".run-table tbody tr")).to_have_count(1)
+    for page in (second, third):
+        press(page, "Stop")
+        expect(sentence(page)).to_contain_text("Stopped after", timeout=PATIENCE)
+
+
+def test_a_killed_server_loses_nothing_that_was_saved(visit, start_server, mnist_dir, tmp_path):
+    environment = {"MNIST_RUNS_DIR": str(tmp_path / "runs"), "OMP_NUM_THREADS": "1"}
+    server = start_server(mnist_dir, **environment)
+    page = visit(url=server.url)
+    settle(page, Epochs=100)
+    press(page, "Train")
+    trains(page)
+    expect(page.locator(".run-noise")).to_be_attached(timeout=PATIENCE)
+    browser = json.dumps(page.context.storage_state())
+    server.process.kill()
+    server.process.wait()
+    (file,) = (tmp_path / "runs").glob("*/*/checkpoint.pt")
+    saved = Checkpoint.load(file)
+
+    again = start_server(mnist_dir, **environment)
+    state = json.loads(browser.replace(server.url, again.url))
+    page = visit(url=again.url, storage_state=state)
+    seen = f"{saved.batches_done * 500:,}"
+    expect(sentence(page)).to_contain_text(f"Stopped after {seen} examples", timeout=PATIENCE)
+    press(page, "Resume")
+    trains(page)
+    press(page, "Stop")
+    expect(sentence(page)).to_contain_text("Stopped after", timeout=PATIENCE)
+    assert Checkpoint.load(file).batches_done > saved.batches_done
+
+
+def test_pause_steps_rename_download_and_delete(visit):
+    page = visit()
+    settle(page, Epochs=100)
+    press(page, "Train")
+    trains(page)
+    press(page, "Pause")
+    expect(sentence(page)).to_contain_text("paused", timeout=PATIENCE)
+    seen = [int(re.search(r"([\d,]+) of", sentence(page).inner_text())[1].replace(",", ""))]
+    press(page, "One batch")
+    expect(sentence(page)).to_contain_text(f"{seen[0] + 500:,} of", timeout=PATIENCE)
+
+    name = page.get_by_label("Name of the run")
+    name.fill("<b>mine</b>")
+    name.press("Enter")
+    expect(page.locator(".run-legend")).to_contain_text("<b>mine</b>", timeout=PATIENCE)
+    with page.expect_download() as download:
+        page.locator("[data-action=download]").select_option("checkpoint")
+    assert download.value.suggested_filename == "b-mine-b.pt"
+    Checkpoint.load(Path(download.value.path()))
+    with page.expect_download() as download:
+        page.locator("[data-action=download]").select_option("tutorial")
+    assert zipfile.ZipFile(download.value.path()).namelist() == ["model.pth", "optimizer.pth"]
+
+    expect(page.locator("[data-action=delete]")).to_be_disabled()
+    press(page, "Stop")
+    expect(sentence(page)).to_contain_text("Stopped after", timeout=PATIENCE)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.locator("[data-action=delete]").click()
+    expect(page.locator(".run-table")).to_contain_text("None yet", timeout=PATIENCE)
+
+
+class _Hostile:
+    def __reduce__(self):
+        return (Path.touch, (Path("hostile"),))
+
+
+def _saved(content) -> bytes:
+    file = io.BytesIO()
+    torch.save(content, file)
+    return file.getvalue()
+
+
+def _bomb() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(8):
+            archive.writestr(f"archive/data/{number}", bytes(10_000_000))
+    return file.getvalue()
+
+
+def test_hostile_uploads_get_a_sentence_each_and_change_nothing(visit, lab, tmp_path):
+    good = Path(__file__).parent.parent / "weights" / "tutorial.pt"
+    content = torch.load(good, weights_only=True)
+    spoilt = {**content, "model": {**content["model"], "fc2.bias": torch.full((10,), torch.nan)}}
+    other = {**content, "model": {"weight": torch.zeros(3)}}
+    uploads = {
+        "hostile.pt": pickle.dumps(_Hostile()),
+        "bomb.pt": _bomb(),
+        "truncated.pt": good.read_bytes()[:5000],
+        "nan.pt": _saved(spoilt),
+        "other.pt": _saved(other),
+        "renamed.pt": b"GIF89a and so on",
+        "model.pth": _saved(content["model"]),
+    }
+    page = visit()
+    before = checkpoints(lab)
+    for name, upload in uploads.items():
+        (tmp_path / name).write_bytes(upload)
+        page.locator(".run-upload input[type=file]").set_input_files(tmp_path / name)
+        toast = page.locator(".toast-body").filter(has_text=name)
+        expect(toast).to_be_visible(timeout=PATIENCE)
+        assert str(tmp_path) not in toast.inner_text()
+    expect(page.locator(".run-table")).to_contain_text("None yet")
+    assert checkpoints(lab) == before
+    page.locator(".run-upload input[type=file]").set_input_files(good)
+    expect(page.locator(".run-table tbody tr")).to_have_count(1, timeout=PATIENCE)
+    expect(page.locator(".run-table")).to_contain_text("8 of 8")
+
+
+def test_a_diverging_run_ends_with_a_sentence(visit):
+    page = visit()
+    settle(page, **{"Learning rate": 10, "Momentum": 0.99})
+    press(page, "Train")
+    expect(sentence(page)).to_contain_text("smaller learning rate", timeout=PATIENCE)
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
+
+
+def test_a_setting_out_of_range_is_a_sentence(visit):
+    page = visit()
+    page.get_by_label("Epochs", exact=True).fill("1000000")
+    press(page, "Train")
+    expect(page.locator(".toast-body")).to_contain_text("between 1 and 100", timeout=PATIENCE)
+    expect(page.locator(".run-table")).to_contain_text("None yet")
+
+
+def test_without_mnist_the_tab_says_so_and_offers_to_fetch_it(visit, start_server):
+    page = visit(url=start_server().url)
+    tab = page.get_by_role("tabpanel", name="Train")
+    expect(tab.get_by_role("button", name="Fetch MNIST")).to_be_visible()
+    press(page, "Train")
+    expect(sentence(page)).to_contain_text("MNIST is not on this machine", timeout=PATIENCE)
+
+
+def test_no_route_serves_a_run(lab):
+    for file in [*checkpoints(lab), *lab.runs_dir.glob("*/*/run.json")][-4:]:
+        for route in ("/gradio_api/file=", "/file=", "/static/", "/gradio_api/stream/"):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(f"{lab.url}{route}{file}")
+            assert refused.value.code in (403, 404), route
