@@ -419,7 +419,7 @@ def _test_tab(
         drawn, about = html(), html()
         gr.Markdown(_STORY, elem_classes="digit-story")
     page, reader, file = gr.State(0), gr.State(None), gr.JSON(visible="hidden")
-    chosen, drawing = gr.State(None), gr.State(None)
+    chosen, drawing = gr.State(None), gr.JSON(visible="hidden")
 
     readers, view = [reader, against, time], [show, truth, read, order, seed]
     asked, shown = [chosen, *readers, *view], [summary, grid, matrices, page]
@@ -440,7 +440,7 @@ def _test_tab(
     )
     reader.change(choose, reader, time, **still).then(look, asked, shown, **patient).then(**inner)
     against.input(offer, against, show, **still).then(look, asked, shown, **patient).then(**inner)
-    time.release(look, asked, shown, **patient).then(**inner)
+    time.input(look, asked, shown, trigger_mode="always_last", **patient).then(**inner)
     gr.on([part.input for part in view], look, asked, shown, **still)
     order.change(lambda order: gr.update(visible=order == "random"), order, seed, **still)
     matrices.input(pick, None, [show, truth, read], **still).then(look, asked, shown, **still)

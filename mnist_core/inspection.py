@@ -1,22 +1,24 @@
 """What a network does with one digit: its stages, what each makes of the digit, what mattered.
 
-The stages are found by running the network, traced with torch.fx, so they are those of the model
-that reads and not of a drawing of it. A stage is a layer with weights and the steps without any
-that follow it (batch normalization is such a step, though it has a few weights of its own).
+The stages are found by running the network and watching what it computes, so they are those of
+the model that reads and not of a drawing of it. Only the calling thread is watched: others may
+train meanwhile.
 
 Occlusion: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", section 4.2.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from .data import normalize
 from .pictures import Stage
@@ -24,15 +26,27 @@ from .pictures import Stage
 PATCH = 5
 """Side of the square that `occlusion` covers, in pixels."""
 
+_WORDS = {
+    "max_pool2d": "max pool",
+    "avg_pool2d": "mean pool",
+    "relu": "ReLU",
+    "batch_norm": "batch norm",
+    "log_softmax": "log-softmax",
+    "flatten": "",
+}
+
 
 @torch.no_grad()
 def stages(model: nn.Module, image: Tensor) -> list[Stage]:
-    """The stages of `model` (in evaluation mode) in order, reading u8 [28,28]."""
-    tracer = _Recorder(fx.symbolic_trace(model))
-    tracer.run(normalize(image[None]))
+    """The stages of `model`, in order, reading u8 [28,28]: a convolution or linear layer, and
+    what follows it."""
+    digit = normalize(image[None])
+    model.eval()
+    with _Watch(model) as watch:
+        model(digit)
     found: list[list[_Step]] = []
-    for step in tracer.steps:
-        if isinstance(step.module, nn.Conv2d | nn.Linear):
+    for step in watch.steps:
+        if step.operation in ("conv2d", "linear"):
             found.append([step])
         elif found:
             found[-1].append(step)
@@ -62,78 +76,53 @@ def occlusion(model: nn.Module, image: Tensor, digit: int) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class _Step:
-    """One operation in the order of the computation."""
+    """One operation, with those of the model's parameters that it used, by name."""
 
-    name: str
-    module: nn.Module | None
+    operation: str
+    parameters: dict[str, Tensor]
     output: Tensor
 
 
-class _Recorder(fx.Interpreter):
-    """Runs a traced network and keeps every operation's output."""
+class _Watch(TorchFunctionMode):
+    """Keeps every operation on tensors that this thread makes while it is entered."""
 
-    def __init__(self, traced: fx.GraphModule) -> None:
-        super().__init__(traced)
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
         self.steps: list[_Step] = []
+        self._names = {id(tensor): name for name, tensor in model.named_parameters()}
 
-    def run_node(self, node: fx.Node) -> object:
-        output = super().run_node(node)
-        if node.op.startswith("call_") and isinstance(output, Tensor):
-            is_module = node.op == "call_module"
-            module = self.module.get_submodule(str(node.target)) if is_module else None
-            name = str(node.target) if is_module else re.sub(r"_\d+$", "", node.name)
-            self.steps.append(_Step(name, module, output))
+    def __torch_function__(
+        self, func: Callable, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        output = func(*args, **(kwargs or {}))
+        if isinstance(output, Tensor):
+            values = (*args, *(kwargs or {}).values())
+            used = {self._names[id(v)]: v for v in values if id(v) in self._names}
+            self.steps.append(_Step(func.__name__, used, output))
         return output
 
 
 def _stage(steps: list[_Step]) -> Stage:
-    layer = steps[0]
-    names = [_named(step) for step in steps]
-    own = [step.module for step in steps if step.module is not None]
+    weights, outputs = steps[0].parameters, [step.output for step in steps]
+    name, weight = next(iter(weights.items()))
+    words = [_WORDS.get(step.operation, step.operation) for step in steps[1:]]
+    kernel = "×".join(map(str, weight.shape[2:]))
+    whole = [output[0] for output in outputs if output.ndim == outputs[0].ndim]
     return Stage(
-        name=layer.name,
-        steps=tuple(name for name in names if name),
-        shape=[s.output.shape[1:] for s in steps if s.output.ndim == layer.output.ndim][-1],
-        parameters=sum(p.numel() for module in own for p in module.parameters()),
-        filters=own[0].weight.numpy() if isinstance(own[0], nn.Conv2d) else None,
-        maps=_worth_seeing(steps, names),
+        name=name.removesuffix(".weight"),
+        steps=(f"convolution {kernel}" if kernel else "linear", *filter(None, words)),
+        shape=whole[-1].shape,
+        parameters=sum(p.numel() for step in steps for p in step.parameters.values()),
+        filters=weight.numpy() if kernel else None,
+        maps=_worth_seeing(whole, words),
     )
 
 
-def _named(step: _Step) -> str:
-    """An operation in words; empty for one that only reshapes or does nothing when reading."""
-    module, name = step.module, step.name
-    if isinstance(module, nn.Conv2d):
-        return f"convolution {module.kernel_size[0]}×{module.kernel_size[1]}"
-    if isinstance(module, nn.Module):
-        name = type(module).__name__
-    return _WORDS.get(name.lower(), name)
-
-
-_WORDS = {
-    "linear": "linear",
-    "max_pool2d": "max pool",
-    "maxpool2d": "max pool",
-    "avg_pool2d": "mean pool",
-    "adaptive_avg_pool2d": "mean pool",
-    "adaptiveavgpool2d": "mean pool",
-    "mean": "mean pool",
-    "relu": "ReLU",
-    "batchnorm2d": "batch norm",
-    "log_softmax": "log-softmax",
-    "flatten": "",
-    "dropout": "",
-    "dropout2d": "",
-    "identity": "",
-}
-
-
-def _worth_seeing(steps: list[_Step], names: list[str]) -> NDArray[np.float32]:
+def _worth_seeing(outputs: list[Tensor], words: list[str]) -> NDArray[np.float32]:
     """What the stage hands on, but before a max pool that is followed by no more than its ReLU,
     which thins it out only. Probabilities, where the stage ends in their logarithms."""
-    outputs = [step.output[0] for step in steps if step.output.ndim == steps[0].output.ndim]
-    if "log-softmax" in names:
+    if words[-1:] == ["log-softmax"]:
         return outputs[-1].exp().numpy()
-    if names[1:3] == ["max pool", "ReLU"]:
+    if words[:2] == ["max pool", "ReLU"]:
         return outputs[0].relu().numpy()
     return outputs[-1].numpy()

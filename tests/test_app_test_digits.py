@@ -101,7 +101,7 @@ def test_two_networks_are_compared_by_what_one_gets_right_and_the_other_wrong(ta
     tab.get_by_role("slider", name="range slider for Time").focus()
     tab.keyboard.press("Home")
     expect(tab.locator(".digit-summary")).to_contain_text("untrained", timeout=30_000)
-    tab.get_by_role("listbox", name="Compare with").click()
+    tab.get_by_role("combobox", name="Compare with").click()
     tab.get_by_role("option", name="Tutorial, shipped").click()
     expect(tab.locator(".digit-matrix")).to_have_count(2, timeout=30_000)
     button = tab.get_by_role("button", name=re.compile("digits: only second right"))
@@ -138,7 +138,7 @@ def test_the_visitors_own_drawing_is_read_and_looked_into(tab):
 
 
 def test_training_digits_and_synthetic_handwriting_can_be_looked_through_too(tab):
-    tab.get_by_role("listbox", name="Digits").click()
+    tab.get_by_role("combobox", name="Digits").click()
     tab.get_by_role("option", name="Synthetic handwriting").click()
     expect(tab.locator(".digit-summary")).not_to_contain_text("98.28", timeout=60_000)
     expect(tab.locator(".digit-counts")).to_contain_text("How often each digit occurs")

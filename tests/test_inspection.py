@@ -1,14 +1,17 @@
 """What is shown of the inside of a network is what the network computes."""
 
+import threading
+
 import pytest
 import torch
 from digits import small_split
 from torch.nn import functional as F
 
-from mnist_core.config import NETWORKS
+from mnist_core.config import NETWORKS, TrainConfig
 from mnist_core.data import normalize
 from mnist_core.inspection import PATCH, occlusion, stages
 from mnist_core.models import build
+from mnist_core.training import Trainer
 
 IMAGE = small_split(1).images[0]
 
@@ -44,6 +47,30 @@ def test_maps_are_what_the_convolution_found_before_pooling():
     first = stages(model, IMAGE)[0]
     assert torch.from_numpy(first.maps).equal(expected)
     assert torch.from_numpy(first.filters).equal(model.conv1.weight)
+
+
+def test_looking_inside_leaves_a_network_alone_that_trains_in_another_thread():
+    split = small_split(256)
+    config = TrainConfig(epochs=30, batch_size=8)
+    runs = [Trainer.fresh(config), Trainer.fresh(config)]
+    for _ in zip(range(40), runs[0].batches(split, split), strict=False):
+        pass
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            stages(build("net"), IMAGE)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        for _ in zip(range(40), runs[1].batches(split, split), strict=False):
+            pass
+    finally:
+        done.set()
+        watcher.join()
+    alone, watched = (run.checkpoint().model for run in runs)
+    assert all(torch.equal(alone[name], watched[name]) for name in alone)
 
 
 class Counts(torch.nn.Module):
