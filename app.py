@@ -362,13 +362,13 @@ def _test_tab(
     @_with_sentences
     def look_inside(chosen: Any, drawing: Any, *asked: Any) -> Any:
         shown = gallery(*asked)
-        return shown.detail(chosen, drawing), shown.network(), shown.about()
+        return shown.detail(chosen, *drawing or ()), shown.network(), shown.about()
 
     def open_digit(event: gr.EventData) -> Any:
         return event.index, None
 
-    def open_drawing(drawing: Any) -> Any:
-        if not drawing:
+    def open_drawing(drawing: list[str | None]) -> Any:
+        if drawing == [None]:
             gr.Info("There is no drawing yet: draw a digit on the Draw tab first.")
         return None, drawing
 
@@ -491,7 +491,7 @@ _MISSING = (
     " of 12 MB. Without it you can draw, and train on synthetic handwriting: under More settings on"
     " the Train tab, choose it as the dataset."
 )
-_MY_DRAWING = "() => [localStorage.getItem('mnist-lab-drawing')]"
+_MY_DRAWING = "() => [[localStorage.getItem('mnist-lab-drawing')]]"
 _DIGITS = [
     ("MNIST, test", "mnist test"),
     ("MNIST, training", "mnist train"),
