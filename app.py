@@ -222,6 +222,8 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, li
     from mnist_core.run_views import Asked, Choice
 
     def look(token: str, choice: Any, sent: list, epochs: int, drawing: str | None) -> list:
+        if not token:  # the browser's is on its way
+            return [gr.skip() for _ in outputs]
         shown = run_views.tab(jobs, token, choice, epochs or 0, drawing)
         parts = [shown.bar, shown.watch, shown.table]
         new = [*map(hash, parts), shown.active]

@@ -13,6 +13,9 @@ from typing import Any
 
 import torch
 
+MAX_LOGGED = 100_000
+"""Logged losses of one run: keeps its curve quick to draw and its checkpoint small."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StepEvent:
@@ -87,6 +90,9 @@ class History:
     @classmethod
     def from_state_dict(cls, state: dict[str, torch.Tensor]) -> History:
         """The inverse of `state_dict`; KeyError, TypeError or ValueError if it is not one."""
+        for table in (state["steps"], state["evaluations"]):
+            if len(table) > MAX_LOGGED or not table.isfinite().all():
+                raise ValueError("its curve is too long, or holds values that are no numbers")
         steps = [StepEvent(examples_seen=int(seen), loss=loss, seconds=seconds)
                  for seen, loss, seconds in state["steps"].tolist()]  # fmt: skip
         evaluations = [

@@ -26,7 +26,7 @@ from .job import Load, Pace, Snapshot, TrainingJob, open_job
 from .runs import MAX_NAME, About, RunFolder, Runs
 from .training import choose_device
 
-_SWEEP_SECONDS, _CLOSE_SECONDS = 60.0, 20.0
+_SWEEP_SECONDS, _CLOSE_SECONDS = 600.0, 20.0
 
 
 @dataclass(frozen=True, kw_only=True)

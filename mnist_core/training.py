@@ -27,7 +27,7 @@ from .config import TrainConfig
 from .data import Split, batches, normalize
 from .errors import ConfigError, TrainingError
 from .evaluation import evaluate
-from .history import EvalEvent, Event, History, StepEvent
+from .history import MAX_LOGGED, EvalEvent, Event, History, StepEvent
 from .models import build, draw_dropout_from, initialize
 
 
@@ -86,7 +86,7 @@ class Trainer:
         step and after each epoch. Each is already part of `history`.
 
         Raises TrainingError when the loss is no longer finite, ConfigError when more epochs are
-        done than the config has.
+        done than the config has, or when more losses would be logged than a history holds.
         """
         return (event for event in self.batches(train, test) if event is not None)
 
@@ -97,6 +97,11 @@ class Trainer:
         if self.batches_done > config.epochs * per_epoch:
             raise ConfigError(
                 f"This run has already gone beyond {config.epochs} epochs; choose more."
+            )
+        if config.epochs * per_epoch > MAX_LOGGED * config.log_interval:
+            raise ConfigError(
+                f"This run would log more than {MAX_LOGGED:,} losses; choose a larger log interval,"
+                " larger batches or fewer epochs."
             )
         train, clock = _on(train, self.device), _Clock(self.history.seconds)
         while True:

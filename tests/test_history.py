@@ -1,6 +1,7 @@
+import pytest
 import torch
 
-from mnist_core.history import EvalEvent, History, StepEvent
+from mnist_core.history import MAX_LOGGED, EvalEvent, History, StepEvent
 
 
 def a_history():
@@ -37,3 +38,18 @@ def test_seconds_to_an_accuracy_is_when_it_was_first_reached():
 
 def test_the_state_is_tensors_only():
     assert all(isinstance(value, torch.Tensor) for value in a_history().state_dict().values())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_curve_that_is_not_finite_is_refused(value):
+    state = History().state_dict()
+    state["steps"] = torch.full((1, 3), value, dtype=torch.float64)
+    with pytest.raises(ValueError, match="no numbers"):
+        History.from_state_dict(state)
+
+
+def test_an_endless_curve_is_refused():
+    state = History().state_dict()
+    state["steps"] = torch.zeros(MAX_LOGGED + 1, 3, dtype=torch.float64)
+    with pytest.raises(ValueError, match="too long"):
+        History.from_state_dict(state)

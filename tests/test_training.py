@@ -283,3 +283,10 @@ def test_on_mnist_stopped_in_another_process_and_resumed_it_equals_the_straight_
 def test_events_are_of_two_kinds():
     kinds = {type(event) for event in Trainer.fresh(config()).events(TRAIN, TEST)}
     assert kinds == {StepEvent, EvalEvent}
+
+
+def test_a_run_that_would_log_without_end_is_refused_before_its_first_step():
+    config_ = config(epochs=100, batch_size=1, log_interval=1)
+    train = small_split(1001)
+    with pytest.raises(ConfigError, match="larger log interval"):
+        next(Trainer.fresh(config_).batches(train, TEST))

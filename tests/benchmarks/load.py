@@ -1,0 +1,196 @@
+"""How the page holds: visitors who draw while others train, and what being watched costs.
+
+    python tests/benchmarks/load.py --data-dir DIR [--visitors 20] [--training 2] [--seconds 60]
+
+Starts the app as a process. Visitors draw through the pad's own route: a second of pen movement
+with a request every 100 ms, then three seconds of rest. Those who train are pages in a headless
+browser. Measured are the milliseconds of a drawing's answer, first with one visitor on an idle
+server, then with all; failures; the server's memory; and one run's images per second while its
+page is open and while it is closed. Prints a table and, as the last line, JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parent.parent.parent))
+
+import numpy as np
+from conftest import BROWSER_FLAGS, Server, _chromium, _start
+
+from mnist_core.handwriting import handwriting
+
+REQUEST_SECONDS, PEN_SECONDS, REST_SECONDS = 0.1, 1.0, 3.0
+
+
+def draw(server: Server, visitors: int, seconds: float) -> tuple[list[float], int]:
+    """Answer times in milliseconds of so many visitors, and how many requests failed."""
+    times: list[float] = []
+    failures: list[object] = []
+    pad = _pad(server)
+    threads = [
+        threading.Thread(target=_visitor, args=(server, pad, n, seconds, times, failures))
+        for n in range(visitors)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for failure in failures[:3]:
+        print("failed:", failure, file=sys.stderr)
+    return times, len(failures)
+
+
+def _visitor(
+    server: Server, pad: int, seed: int, seconds: float, times: list[float], failures: list[object]
+) -> None:
+    rng = np.random.default_rng(seed)
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=30)
+    end = time.monotonic() + seconds
+    time.sleep(float(rng.uniform(0, 1)))
+    while time.monotonic() < end:
+        strokes = [stroke.round(3).tolist() for stroke in handwriting(seed % 10, rng)]
+        for part in np.linspace(0.1, 1.0, int(PEN_SECONDS / REQUEST_SECONDS)):
+            drawn = [stroke[: max(2, int(len(stroke) * part))] for stroke in strokes]
+            body = {
+                "session_hash": f"load{seed}",
+                "component_id": pad,
+                "fn_name": "read_drawing",
+                "data": {"strokes": drawn, "weights": "tutorial"},
+            }
+            start = time.perf_counter()
+            try:
+                connection.request(
+                    "POST",
+                    "/gradio_api/component_server",
+                    json.dumps(body),
+                    {"Content-Type": "application/json"},
+                )
+                answer = json.loads(connection.getresponse().read())
+                if not {"digit", "remark"} & set(answer):
+                    failures.append(answer)
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                failures.append(error)
+                connection.close()
+            took = time.perf_counter() - start
+            times.append(1000 * took)
+            time.sleep(max(0.0, REQUEST_SECONDS - took))
+        time.sleep(float(rng.uniform(0.5, 1.5)) * REST_SECONDS)
+
+
+def _pad(server: Server) -> int:
+    with urllib.request.urlopen(f"{server.url}/config") as answer:
+        components = json.load(answer)["components"]
+    return next(
+        int(one["id"])
+        for one in components
+        if "read_drawing" in json.dumps(one["props"].get("server_fns") or one["props"])
+    )
+
+
+def train(browser: Any, server: Server) -> Any:
+    """A new visitor's page with a long run under way."""
+    page = browser.new_context().new_page()
+    page.goto(server.url)
+    page.get_by_role("tab", name="Train").click()
+    page.get_by_label("Epochs", exact=True).fill("100")
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_text("images/s").wait_for(timeout=120_000)
+    return page
+
+
+def watched(page: Any, server: Server, seconds: float) -> tuple[float, float]:
+    """Images per second of the page's run: while the page is open, and while it is closed."""
+    rates = []
+    for is_open in (True, False) * 2:
+        start, before = time.monotonic(), _examples_seen(page)
+        if not is_open:
+            page.goto("about:blank")
+        time.sleep(seconds)
+        if not is_open:
+            page.goto(server.url)
+            page.get_by_role("tab", name="Train").click()
+            page.get_by_text("images/s").wait_for(timeout=120_000)
+        rates.append((_examples_seen(page) - before) / (time.monotonic() - start))
+    return statistics.mean(rates[::2]), statistics.mean(rates[1::2])
+
+
+def _examples_seen(page: Any) -> int:
+    said = page.locator(".run-sentence").inner_text()
+    return int(re.search(r"([\d,]+) of [\d,]+ examples", said)[1].replace(",", ""))
+
+
+def _megabytes(process: subprocess.Popen[bytes]) -> float:
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-dir", type=Path, required=True, help="folder with MNIST in it")
+    parser.add_argument("--visitors", type=int, default=20, help="who draw at the same time")
+    parser.add_argument("--training", type=int, default=2, help="who train meanwhile")
+    parser.add_argument("--seconds", type=float, default=60.0, help="length of each part")
+    arguments = parser.parse_args()
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        slots = {"MNIST_SLOTS": str(arguments.training)}
+        server = _start(Path(folder), arguments.data_dir.resolve(), slots)
+        try:
+            browser = playwright.chromium.launch(executable_path=_chromium(), args=BROWSER_FLAGS)
+            draw(server, 1, 5)
+            idle, failed_idle = draw(server, 1, arguments.seconds / 2)
+            pages = [train(browser, server) for _ in range(arguments.training)]
+            before = _megabytes(server.process)
+            busy, failed_busy = draw(server, arguments.visitors, arguments.seconds)
+            after = _megabytes(server.process)
+            for page in pages[1:]:
+                page.get_by_role("button", name="Stop", exact=True).click()
+                page.get_by_text("Stopped after").wait_for(timeout=60_000)
+            open_, closed = watched(pages[0], server, arguments.seconds / 4)
+        finally:
+            server.process.kill()
+            server.process.wait()
+    result = {
+        "cores": os.cpu_count(),
+        "visitors": arguments.visitors,
+        "training": arguments.training,
+        "requests": len(idle) + len(busy),
+        "failures": failed_idle + failed_busy,
+        "idle_p50_ms": _quantile(idle, 50),
+        "idle_p95_ms": _quantile(idle, 95),
+        "busy_p50_ms": _quantile(busy, 50),
+        "busy_p95_ms": _quantile(busy, 95),
+        "busy_p95_over_idle_p50": round(_quantile(busy, 95) / _quantile(idle, 50), 2),
+        "memory_mb_before": round(before),
+        "memory_mb_after": round(after),
+        "images_per_second_watched": round(open_),
+        "images_per_second_unwatched": round(closed),
+        "lost_to_watching": round(1 - open_ / closed, 3),
+    }
+    for name, value in result.items():
+        print(f"{name.replace('_', ' '):30} {value:>10}")
+    print(json.dumps(result))
+
+
+def _quantile(times: list[float], percent: int) -> float:
+    return round(float(np.percentile(times, percent)), 1)
+
+
+if __name__ == "__main__":
+    main()
