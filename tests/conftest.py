@@ -103,7 +103,7 @@ def browser():  # type: ignore[no-untyped-def]
     except ImportError:
         _no_browser("playwright is not installed")
     with sync_playwright() as playwright:
-        path = _chromium() or playwright.chromium.executable_path
+        path = chromium() or playwright.chromium.executable_path
         if not Path(path).exists():
             _no_browser("no Chromium found: set CHROMIUM to one")
         browser = playwright.chromium.launch(executable_path=path, args=BROWSER_FLAGS)
@@ -192,7 +192,8 @@ def _has_mnist(folder: Path) -> bool:
     return (folder / "MNIST" / "raw" / "t10k-labels-idx1-ubyte").is_file()
 
 
-def _chromium() -> str | None:
+def chromium() -> str | None:
+    """Where a Chromium is, unless only playwright knows."""
     if os.environ.get("CHROMIUM"):
         return os.environ["CHROMIUM"]
     return next((found for found in map(shutil.which, BROWSERS) if found), None)
