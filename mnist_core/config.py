@@ -99,13 +99,13 @@ MODERN = TrainConfig(
     recipe="modern",
     network="modern",
     dataset="mnist+handwriting",
-    epochs=20,
+    epochs=18,
     batch_size=256,
     learning_rate=0.1,
     momentum=0.9,
     schedule="one-cycle",
     weight_decay=5e-4,
-    augmentation=1.0,
+    augmentation=0.6,
 )
 RECIPES = {"tutorial": TUTORIAL, "modern": MODERN}
 SHIPPED = ("tutorial",)

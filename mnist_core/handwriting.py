@@ -23,7 +23,7 @@ import numpy as np
 
 from .strokes import PEN, SIDE, rasterize
 
-VERSION = 1
+VERSION = 2
 """Of the hands below; a cache made by another version is made anew."""
 
 Uniform = Callable[..., float]
@@ -64,7 +64,7 @@ def handwriting_images(
 def _image(seed: int, index: int) -> np.ndarray:
     rng = np.random.default_rng((seed, index))
     strokes = handwriting(index % 10, rng)
-    pen = PEN * np.exp(rng.normal(0.0, 0.2))
+    pen = PEN * np.exp(rng.normal(0.0, 0.25))
     image = rasterize(strokes, pen=float(np.clip(pen, 1.4, 4.5)))
     assert image is not None  # every allograph has ink
     return image
@@ -147,7 +147,7 @@ def _bent(points: np.ndarray, bend: np.ndarray) -> np.ndarray:
 
 def _shape(rng: np.random.Generator) -> np.ndarray:
     """A random stretch, slant (mostly to the right) and turn, f[2,2] to multiply rows by."""
-    turn, slant, stretch = rng.normal(0.04, 0.2), rng.normal(0.1, 0.2), rng.normal(0.05, 0.22)
+    turn, slant, stretch = rng.normal(0.03, 0.17), rng.normal(0.1, 0.2), rng.normal(0.05, 0.22)
     cos, sin = np.cos(turn), np.sin(turn)
     return np.array([[np.exp(stretch), 0], [-slant, 1]]) @ np.array([[cos, sin], [-sin, cos]])
 
@@ -195,10 +195,10 @@ def _one(u: Uniform) -> list[Pieces]:
         stem = [stem[0], [0.3, 0.88], [0.3 + way * u(0.06, 0.12), u(0.97, 1.02)],
                 [0.3 + way * u(0.15, 0.28), u(0.88, 1.0)]]
     kind = u()
-    if kind < 0.25:
+    if kind < 0.2:
         strokes = [[[top, *stem]]]
     else:
-        if u() < 0.65:
+        if u() < 0.52:
             low = u(0.08, 0.55)
             flag = [0.3 - u(0.3, 1.4) * low - 0.03, low]
         else:  # close along the stem
@@ -269,8 +269,8 @@ def _three(u: Uniform) -> list[Pieces]:
 
 
 def _four(u: Uniform) -> list[Pieces]:
-    bar, stem = u(0.45, 0.8), u(0.24, 0.5)
-    beyond = stem + u(-0.02, 0.32)
+    bar, stem = u(0.45, 0.8), u(0.28, 0.52)
+    beyond = stem + u(0.03, 0.32)
     lean, tilt = u(-0.1, 0.1), u(-0.1, 0.07)
     foot = [stem - lean, u(0.9, 1.1)]
     kind = u()
