@@ -51,8 +51,8 @@ def open_picture(file: str | PathLike[str] | BinaryIO) -> Image.Image:
 def prepare(picture: Image.Image) -> np.ndarray | None:
     """A picture in any mode → u8 [28,28], ink 255; None without digit-like ink.
 
-    A picture that already is in MNIST's frame (28×28, light on dark, boxed and centred) comes
-    back unchanged. Raises DrawingError when it cannot be decoded or is too large.
+    A picture that already is in MNIST's frame (28×28, boxed and centred) comes back unchanged,
+    light on dark. Raises DrawingError when it cannot be decoded or is too large.
     """
     _check_size(picture)
     try:
@@ -61,8 +61,9 @@ def prepare(picture: Image.Image) -> np.ndarray | None:
         raise DrawingError(_BROKEN) from None
     if min(grey.shape) < 4:
         return None
-    if _in_frame(grey):
-        return np.rint(grey * 255).astype(np.uint8)
+    for framed in (grey, 1 - grey):
+        if _in_frame(framed):
+            return np.rint(framed * 255).astype(np.uint8)
     ink = _ink(grey)
     if ink is None:
         return None
