@@ -272,8 +272,8 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, li
         elem_classes="run-upload",
     )
 
-    choice, sent, drawing = gr.State(Choice()), gr.State([]), gr.State(None)
-    file = gr.JSON(visible=False)
+    choice, sent = gr.State(Choice()), gr.State([])
+    drawing, file = gr.Textbox(visible="hidden"), gr.JSON(visible="hidden")
     fast, slow = gr.Timer(0.3, active=False), gr.Timer(3)
     inputs = [visitor, choice, sent, settings["epochs"], drawing]
     outputs = [sent, bar, watch, table, fast]

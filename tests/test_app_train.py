@@ -1,5 +1,6 @@
 """The Train tab in a real browser, on real MNIST: runs that are left, found again and compared."""
 
+import base64
 import io
 import json
 import pickle
@@ -71,6 +72,10 @@ def test_a_run_is_watched_left_found_again_stopped_and_resumed_bit_for_bit(visit
     press(page, "Train")
     trains(page)
     expect(page.locator(".run-samples figure")).to_have_count(6)
+    expect(page.locator(".run-reading")).to_contain_text("An example")
+    drawing = base64.b64encode(data.load("mnist", mnist_dir)[1].images[3].numpy().tobytes())
+    page.evaluate("text => localStorage.setItem('mnist-lab-drawing', text)", drawing.decode())
+    expect(page.locator(".run-reading")).to_contain_text("Your drawing", timeout=PATIENCE)
     expect(page.locator(".run-best")).to_have_count(1)
     before = sentence(page).inner_text()
     page.reload()
