@@ -269,7 +269,6 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, li
         file_types=[".pt", ".pth"],
         size="sm",
         scale=0,
-        elem_classes="run-upload",
     )
 
     choice, sent = gr.State(Choice()), gr.State([])
