@@ -539,14 +539,24 @@ def _with_sentences(handler: Callable[..., Any]) -> Callable[..., Any]:
 def launch(page: gr.Blocks, **options: Any) -> None:
     """Serve the page; everything that gradio takes at launch is set here, once."""
     page.launch(
-        theme=gr.themes.Default(
-            primary_hue="blue", neutral_hue="gray", font=["system-ui", "sans-serif"]
-        ),
+        theme=_theme(),
         css=(STATIC / "page.css").read_text(encoding="utf-8"),
         run_history=False,
         footer_links=["api"],
         max_file_size=MAX_UPLOAD_BYTES,
         **options,
+    )
+
+
+def _theme() -> gr.themes.Base:
+    """Gradio's own, one accent colour, dark enough everywhere to be read (WCAG AA)."""
+    return gr.themes.Default(
+        primary_hue="blue", neutral_hue="gray", font=["system-ui", "sans-serif"]
+    ).set(
+        color_accent="*primary_600",
+        body_text_color_subdued="*neutral_500",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
     )
 
 

@@ -123,6 +123,7 @@ def open_page(browser, server: Server):  # type: ignore[no-untyped-def]
     def open_(path: str = "/", url: str = server.url, **context: object):  # type: ignore[no-untyped-def]
         contexts.append(browser.new_context(**context))
         page = contexts[-1].new_page()
+        page.set_default_timeout(1000 * START_SECONDS)
         page.on("pageerror", lambda error: errors.append(error))
         page.goto(url + path)
         page.get_by_role("tab", name="Draw").wait_for()

@@ -127,11 +127,11 @@ function schedule(now = false) {
 
 async function send() {
   clearTimeout(timer);
-  const asked = drawing;
+  const [asked, wasBlank] = [drawing, blank()];
   [unread, waiting, lastSent] = [false, true, performance.now()];
   const reply = await Promise.race([ask(), sleep(ANSWER_WITHIN_MS)]);
   waiting = false;
-  if (reply && asked === drawing) show(blank() ? {} : reply);
+  if (reply && asked === drawing && wasBlank === blank()) show(wasBlank ? {} : reply);
   if (reply || asked !== drawing) return schedule();
   unread = true;
   show({ ...answer, remark: "The server does not answer. Trying again…" });
