@@ -137,6 +137,16 @@ def test_the_visitors_own_drawing_is_read_and_looked_into(tab):
     expect(tab.locator(".digit-detail")).to_contain_text("read as 1")
 
 
+def test_a_digit_can_be_sent_to_the_pad(tab):
+    tab.get_by_role("combobox", name="Order").click()
+    tab.get_by_role("option", name="as in the set").click()
+    tab.get_by_role("radio", name="all").check()
+    tab.get_by_role("button", name="Number 0: a 7, read as 7").click()
+    tab.get_by_role("button", name="To the pad").click()
+    expect(tab.get_by_role("tab", name="Draw")).to_have_attribute("aria-selected", "true")
+    expect(tab.locator(".pad-digit")).to_contain_text("7", timeout=30_000)
+
+
 def test_training_digits_and_synthetic_handwriting_can_be_looked_through_too(tab):
     tab.get_by_role("combobox", name="Digits").click()
     tab.get_by_role("option", name="Synthetic handwriting").click()
