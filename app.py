@@ -431,7 +431,7 @@ def _test_tab(
     noted: Any = {**still, "queue": True, "concurrency_limit": None}
     inner: Any = {"fn": look_inside, "inputs": [chosen, drawing, *readers], **still}
     inner["outputs"] = [detail, drawn, about]
-    digits.input(lambda: (None, None), None, [chosen, drawing], **still)
+    digits.input(lambda: (None, None, _READING), None, [chosen, drawing, grid], **still)
     gr.on(
         [arrived.change, weights.change, digits.input],
         settle,
