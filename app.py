@@ -404,9 +404,9 @@ def _test_tab(
     arrived = _missing_mnist(tab, data_dir, download)
     with gr.Column(visible=False) as content:
         with gr.Row():
-            summary = html()
+            summary = html(min_width=320)
             time = gr.Slider(
-                0, 1, 1, step=1, label="Time", elem_classes="digit-time", min_width=300
+                0, 1, 1, step=1, label="Time", elem_classes="digit-time", min_width=240
             )
             own = gr.Button("Read my drawing", scale=0, min_width=170, size="md")
         with gr.Row(elem_classes="digit-row"):
@@ -431,7 +431,7 @@ def _test_tab(
     noted: Any = {**still, "queue": True, "concurrency_limit": None}
     inner: Any = {"fn": look_inside, "inputs": [chosen, drawing, *readers], **still}
     inner["outputs"] = [detail, drawn, about]
-    digits.input(lambda: (None, None), None, [chosen, drawing], **still)
+    digits.input(lambda: (None, None, _READING), None, [chosen, drawing, grid], **still)
     gr.on(
         [arrived.change, weights.change, digits.input],
         settle,

@@ -175,7 +175,8 @@ def _detail(
     read = int(next(iter(readings.values())).argmax())
     return (
         f'<section class="digit-detail"><h3>{title}</h3><div class="digit-facts">'
-        f'<div class="digit-large">{pictures.ink(image.numpy(), title)}</div>{"".join(answers)}'
+        f'<div class="digit-large">{pictures.ink(image.numpy(), title)}'
+        f'<button type="button" data-pad>To the pad</button></div>{"".join(answers)}'
         f"</div>{inside(network, image, read)}</section>"
     )
 

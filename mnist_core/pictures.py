@@ -176,7 +176,7 @@ def inside(stages: Sequence[Stage]) -> str:
     """What each stage made of a digit: filters that look at the digit itself, maps, units."""
     return (
         '<p class="digit-hint">Filters: orange where ink counts for, blue where it counts against.'
-        " Maps and units: the darker or brighter, the more of what they look for was found.</p>"
+        " Maps and units: the more ink, the more of what they look for was found.</p>"
         f'<ol class="digit-stages">{"".join(map(_activation, stages))}</ol>'
     )
 

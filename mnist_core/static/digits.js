@@ -6,6 +6,7 @@ element.addEventListener("click", (event) => {
   const data = event.target.closest("button")?.dataset;
   if (!data) return;
   if ("i" in data) open(event.target.closest("button"));
+  else if ("pad" in data) toPad(element.querySelector(".digit-large img"));
   else if ("page" in data) trigger("submit", { page: Number(data.page) });
   else if ("show" in data) trigger("input", { show: data.show });
   else if ("truth" in data)
@@ -17,6 +18,23 @@ function open(cell) {
   cell.setAttribute("aria-pressed", "true");
   document.body.dataset.digitOpened = "";
   trigger("select", { index: Number(cell.dataset.i) });
+}
+
+// The pad reads the digit as it reads any picture that is chosen there.
+function toPad(digit) {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 280, height: 280 });
+  const context = canvas.getContext("2d");
+  context.fillStyle = "white";
+  context.fillRect(0, 0, 280, 280);
+  context.drawImage(digit, 0, 0, 280, 280);
+  canvas.toBlob((blob) => {
+    const files = new DataTransfer();
+    files.items.add(new File([blob], "digit.png", { type: "image/png" }));
+    const input = document.querySelector(".pad-file");
+    input.files = files.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+    document.querySelector('[role="tab"]').click();
+  });
 }
 
 element.addEventListener("keydown", (event) => {
