@@ -108,5 +108,5 @@ MODERN = TrainConfig(
     augmentation=0.6,
 )
 RECIPES = {"tutorial": TUTORIAL, "modern": MODERN}
-SHIPPED = ("tutorial",)
+SHIPPED = ("modern", "tutorial")
 """Recipes whose weights come with the project; the first is the reader where none is chosen."""
