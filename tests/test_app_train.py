@@ -251,8 +251,7 @@ def test_a_setting_out_of_range_is_a_sentence(visit):
 
 def test_without_mnist_the_tab_says_so_and_offers_to_fetch_it(visit, start_server):
     page = visit(url=start_server().url)
-    tab = page.get_by_role("tabpanel", name="Train")
-    expect(tab.get_by_role("button", name="Fetch MNIST")).to_be_visible()
+    expect(page.get_by_role("button", name="Fetch MNIST")).to_be_visible(timeout=PATIENCE)
     press(page, "Train")
     expect(sentence(page)).to_contain_text("MNIST is not on this machine", timeout=PATIENCE)
 
