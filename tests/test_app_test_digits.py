@@ -15,8 +15,11 @@ expect.set_options(timeout=60_000)
 
 @pytest.fixture
 def tab(page):
-    """The tab as a visitor first sees it."""
+    """The tab as one first sees it who reads with the tutorial's weights, which have snapshots."""
+    page.get_by_role("combobox", name="Weights that read").click()
+    page.get_by_role("option", name="Tutorial, shipped").click()
     page.get_by_role("tab", name="Test digits").click()
+    expect(page.locator(".digit-summary")).to_contain_text("Tutorial, shipped", timeout=120_000)
     expect(page.locator(".digit-cell").first).to_be_visible(timeout=60_000)
     return page
 
