@@ -304,7 +304,7 @@ def _frame(fine: np.ndarray) -> np.ndarray:
 
 def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
     """Top, left, bottom, right of what is set in bool [H,W]; zeros when nothing is."""
-    rows, columns = mask.any(1).nonzero()[0], mask.any(0).nonzero()[0]
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not len(rows):
         return 0, 0, 0, 0
     return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
