@@ -106,12 +106,14 @@ def _offer_weights(jobs: Jobs, token: str | None, *chosen: str) -> list[Any]:
     """
     runs = jobs.runs(token) if token else []
     own = [(run.about.name, f"{token}/{run.run_id}") for run in runs if run.accuracy is not None]
-    names = {name for _, name in (*_shipped(), *own)}
-    first, *others = [name if name in names else "" for name in chosen]
-    return [
-        gr.update(choices=[*_shipped(), *own], value=first or config.SHIPPED[0]),
-        *(gr.update(choices=[_NOTHING, *_shipped(), *own], value=other) for other in others),
-    ]
+    offers = [[*_shipped(), *own], [_NOTHING, *_shipped(), *own]]
+    return [_offered(*offer) for offer in zip(offers, chosen, strict=True)]
+
+
+def _offered(choices: list[tuple[str, str]], chosen: str) -> Any:
+    """New choices; the value is set only if it is gone, since it may have changed meanwhile."""
+    values = [value for _, value in choices]
+    return gr.update(choices=choices, **({} if chosen in values else {"value": values[0]}))
 
 
 def _find(jobs: Jobs, name: Any) -> tuple[str, Path]:
@@ -427,6 +429,7 @@ def _test_tab(
     still: Any = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     patient: Any = {**still, "show_progress": "minimal"}
 
+    # By default a change made while another is under way would be dropped: hence always_last.
     # Only a queued event makes the states that it sets report their change.
     noted: Any = {**still, "queue": True, "concurrency_limit": None}
     inner: Any = {"fn": look_inside, "inputs": [chosen, drawing, *readers], **still}
@@ -437,12 +440,14 @@ def _test_tab(
         settle,
         [arrived, weights, digits],
         [content, reader],
+        trigger_mode="always_last",
         **noted,
     )
-    reader.change(choose, reader, time, **still).then(look, asked, shown, **patient).then(**inner)
+    chosen_reader = reader.change(choose, reader, time, trigger_mode="always_last", **still)
+    chosen_reader.then(look, asked, shown, **patient).then(**inner)
     against.input(offer, against, show, **still).then(look, asked, shown, **patient).then(**inner)
     time.input(look, asked, shown, trigger_mode="always_last", **patient).then(**inner)
-    gr.on([part.input for part in view], look, asked, shown, **still)
+    gr.on([part.input for part in view], look, asked, shown, trigger_mode="always_last", **still)
     order.change(lambda order: gr.update(visible=order == "random"), order, seed, **still)
     matrices.input(pick, None, [show, truth, read], **still).then(look, asked, shown, **still)
     grid.submit(turn, asked, [grid, page], **still)

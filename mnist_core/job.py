@@ -156,9 +156,10 @@ class TrainingJob:
 
     def describe(self, **changes: object) -> None:
         """Change what the run is, on the disk first. Raises CheckpointError."""
-        about = replace(self.about, **changes)  # type: ignore[arg-type]
-        self.folder.write(about)
-        self.about = about
+        with self._changed:  # a page may rename it while its thread notes the training set's size
+            about = replace(self.about, **changes)  # type: ignore[arg-type]
+            self.folder.write(about)
+            self.about = about
 
     def launch(self, load: Load, unseen_seconds: float, ended: Callable[[], None]) -> None:
         """Train on a thread of its own; `ended` is called on it at the end."""
