@@ -22,7 +22,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as mnist_core/__main__.py does
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 import torch
