@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 import numpy as np
-from conftest import BROWSER_FLAGS, Server, _chromium, _start
+from conftest import BROWSER_FLAGS, Server, _start, chromium
 
 from mnist_core.handwriting import handwriting
 
@@ -152,7 +152,7 @@ def main() -> None:
         slots = {"MNIST_SLOTS": str(arguments.training)}
         server = _start(Path(folder), arguments.data_dir.resolve(), slots)
         try:
-            browser = playwright.chromium.launch(executable_path=_chromium(), args=BROWSER_FLAGS)
+            browser = playwright.chromium.launch(executable_path=chromium(), args=BROWSER_FLAGS)
             draw(server, 1, 5)
             idle, failed_idle = draw(server, 1, arguments.seconds / 2)
             pages = [train(browser, server) for _ in range(arguments.training)]
