@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from benchmarks.tutorial import TutorialNet
 from digits import small_split
-from test_models import TutorialNet
 
 from mnist_core import checkpoint as module
 from mnist_core.checkpoint import Checkpoint, Saver, export_tutorial, load_tutorial

@@ -1,29 +1,8 @@
 import pytest
 import torch
-from torch import nn
-from torch.nn import functional as F
+from benchmarks.tutorial import TutorialNet
 
 from mnist_core.models import Dropout, Net, draw_dropout_from, initialize
-
-
-class TutorialNet(nn.Module):
-    """The tutorial's network, with torch's own dropout: the reference for ours."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 10, kernel_size=5)
-        self.conv2 = nn.Conv2d(10, 20, kernel_size=5)
-        self.conv2_drop = nn.Dropout2d()
-        self.fc1 = nn.Linear(320, 50)
-        self.fc2 = nn.Linear(50, 10)
-
-    def forward(self, x):
-        x = F.relu(F.max_pool2d(self.conv1(x), 2))
-        x = F.relu(F.max_pool2d(self.conv2_drop(self.conv2(x)), 2))
-        x = x.view(-1, 320)
-        x = F.relu(self.fc1(x))
-        x = F.dropout(x, training=self.training)
-        return F.log_softmax(self.fc2(x), dim=1)
 
 
 def test_the_tutorials_weights_load_and_answer_the_same():

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from benchmarks.tutorial import TutorialNet
 from digits import small_split
-from test_models import TutorialNet
 from torch.nn import functional as F
 
 from mnist_core.checkpoint import Checkpoint
