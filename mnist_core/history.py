@@ -70,6 +70,10 @@ class History:
         """Training time until an evaluation first reached `accuracy` (0..1), or None."""
         return next((e.seconds for e in self.evaluations if e.accuracy >= accuracy), None)
 
+    def copy(self) -> History:
+        """The same curve in lists of its own."""
+        return History(self.steps[:], self.evaluations[:], self.resumes[:])
+
     def columns(self) -> dict[str, dict[str, list[Any]]]:
         """The curve as plain columns, for JSON: {"train", "test", "resumed"} by field name."""
         return {

@@ -200,7 +200,7 @@ class TrainingJob:
                 status=self.status,
                 place=self.place,
                 sentence=self.sentence,
-                history=_copy(self._history),
+                history=self._history.copy(),
                 examples_seen=self._examples_seen,
                 images_per_second=self._images_per_second(),
                 samples=self._samples,
@@ -319,10 +319,6 @@ def open_job(folder: RunFolder) -> TrainingJob:
     if sentence:
         job.update("failed", sentence)
     return job
-
-
-def _copy(history: History) -> History:
-    return History(history.steps[:], history.evaluations[:], history.resumes[:])
 
 
 def _same(drawing: Tensor, other: Tensor | None) -> bool:

@@ -72,7 +72,7 @@ class Trainer:
         _match_layout(trainer.optimizer)
         trainer.batches_done = checkpoint.batches_done
         trainer._resumed = checkpoint.batches_done > 0
-        trainer.history = History.from_state_dict(checkpoint.history.state_dict())
+        trainer.history = checkpoint.history.copy()
         if trainer.device.type == checkpoint.device:
             trainer.generator.set_state(checkpoint.generator)
         else:
@@ -146,7 +146,7 @@ class Trainer:
             device=self.device.type,
             threads=torch.get_num_threads(),
             batches_done=self.batches_done,
-            history=History.from_state_dict(self.history.state_dict()),
+            history=self.history.copy(),
         )
 
     def _step(self, train: Split, index: Tensor) -> Tensor:
