@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import threading
 
 # Two threads spinning against each other cost more than they save; must be set before torch loads.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
@@ -25,7 +26,7 @@ import gradio as gr
 from mnist_core import config
 from mnist_core.config import TrainConfig
 from mnist_core.errors import MnistError
-from mnist_core.view import ANY, COMPARISONS, ORDERS, SHOWS, View
+from mnist_core.view import ANY, COMPARISONS, ORDERS, SHOWS, Asked, Choice, View
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -40,13 +41,8 @@ MAX_UPLOAD_BYTES = 20_000_000
 
 def build(data_dir: Path, runs_dir: Path) -> gr.Blocks:
     """The page over one data folder and one runs folder."""
-    from mnist_core.data import load
-    from mnist_core.jobs import Jobs, Limits, MnistDownload
-
-    slots = int(os.environ.get("MNIST_SLOTS") or max((os.cpu_count() or 1) // 2, 1))
-    jobs = Jobs(runs_dir, partial(load, folder=data_dir), Limits(slots=slots))
-    download = MnistDownload(data_dir)
-    atexit.register(jobs.close)
+    jobs: Any = _Later(partial(_jobs, data_dir, runs_dir))
+    download: Any = _Later(partial(_download, data_dir))
     with gr.Blocks(title="MNIST lab", delete_cache=(3600, 3600)) as page:
         # Encrypted in the browser; a secret made at start would lose it at a restart.
         visitor = gr.BrowserState(None, storage_key="mnist-lab-visitor", secret="mnist-lab")
@@ -73,6 +69,34 @@ def build(data_dir: Path, runs_dir: Path) -> gr.Blocks:
             api_visibility="private",
         )
     return page
+
+
+class _Later:
+    """What `make` gives, made when it is first used: the first page need not wait for torch."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make, self._lock, self._made = make, threading.Lock(), None
+
+    def __getattr__(self, name: str) -> Any:
+        with self._lock:
+            self._made = self._made or self._make()
+        return getattr(self._made, name)
+
+
+def _jobs(data_dir: Path, runs_dir: Path) -> Jobs:
+    from mnist_core.data import load
+    from mnist_core.jobs import Jobs, Limits
+
+    slots = int(os.environ.get("MNIST_SLOTS") or max((os.cpu_count() or 1) // 2, 1))
+    jobs = Jobs(runs_dir, partial(load, folder=data_dir), Limits(slots=slots))
+    atexit.register(jobs.close)
+    return jobs
+
+
+def _download(data_dir: Path) -> MnistDownload:
+    from mnist_core.jobs import MnistDownload
+
+    return MnistDownload(data_dir)
 
 
 def _visitor(token: str | None) -> str:
@@ -220,10 +244,10 @@ _WITH_DRAWING = "(...v) => [...v.slice(0, -1), localStorage.getItem('mnist-lab-d
 
 def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, list]:
     """Recipe, controls, live curve, runs. Returns what draws it anew: function, inputs, outputs."""
-    from mnist_core import run_views
-    from mnist_core.run_views import Asked, Choice
 
     def look(token: str, choice: Any, sent: list, epochs: int, drawing: str | None) -> list:
+        from mnist_core import run_views
+
         if not token:  # the browser's is on its way
             return [gr.skip() for _ in outputs]
         shown = run_views.tab(jobs, token, choice, epochs or 0, drawing)
@@ -237,6 +261,8 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, li
 
     @_with_sentences
     def act(event: gr.EventData, token: str, choice: Any, device: str, *values: Any) -> Any:
+        from mnist_core import run_views
+
         asked = Asked(**event._data)
         if asked.action == "download":
             name, content = run_views.download(jobs, token, asked)
@@ -255,14 +281,14 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, li
     with gr.Row(elem_classes="run-settings"):
         titles = [(name.title(), name) for name in config.RECIPES]
         recipe = gr.Radio(
-            [*titles, ("My own", run_views.OWN)], value="tutorial", label="Recipe", min_width=320
+            [*titles, ("My own", config.OWN)], value="tutorial", label="Recipe", min_width=320
         )
         basic = ("epochs", "batch_size", "learning_rate", "momentum", "seed")
         settings: dict[str, Any] = {"recipe": recipe, **{name: _setting(name) for name in basic}}
     with gr.Accordion("More settings", open=False), gr.Row(elem_classes="run-settings"):
         rest = [field.name for field in fields(TrainConfig) if field.name not in settings]
         settings |= {name: _setting(name) for name in rest}
-        device = gr.Dropdown(_devices(), value="auto", label="Device", info="where it trains")
+        device = gr.Dropdown(["auto", "cpu"], label="Device", info="where it trains")
     html = partial(gr.HTML, js_on_load=_static("runs.js"), apply_default_css=False)
     bar, watch, table = html(min_height=110), html(min_height=560), html(min_height=160)
     uploaded = gr.UploadButton(
@@ -287,12 +313,13 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, li
         acted = part.select(act, asked, [choice, file], **asking)
         acted.then(look, inputs, outputs, js=_WITH_DRAWING, **still)
         acted.success(None, file, js=_DOWNLOAD)
+    gr.on(None, _devices, None, device, **still)  # as the page loads
     uploaded.upload(upload, [visitor, uploaded], choice, **asking).then(
         look, inputs, outputs, js=_WITH_DRAWING, **still
     )
     recipe.input(fill, recipe, [*settings.values()][1:], **still)
     for name in {*settings} - {"recipe", "epochs", "seed", "log_interval"}:
-        settings[name].input(lambda: run_views.OWN, None, recipe, **still)
+        settings[name].input(lambda: config.OWN, None, recipe, **still)
     return look_all, inputs, outputs
 
 
@@ -313,10 +340,10 @@ def _setting(name: str) -> gr.Number | gr.Dropdown:
     )
 
 
-def _devices() -> list[str]:
+def _devices() -> Any:
     import torch
 
-    return ["auto", "cpu", "cuda"] if torch.cuda.is_available() else ["auto", "cpu"]
+    return gr.update(choices=["auto", "cpu", *["cuda"] * torch.cuda.is_available()])
 
 
 def _static(name: str) -> str:
@@ -542,15 +569,22 @@ def _with_sentences(handler: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def launch(page: gr.Blocks, **options: Any) -> None:
-    """Serve the page; everything that gradio takes at launch is set here, once."""
+    """Serve the page; everything that gradio takes at launch is set here, once.
+
+    What reads and trains is loaded while the first visitor's browser loads the page.
+    """
     page.launch(
         theme=_theme(),
         css=(STATIC / "page.css").read_text(encoding="utf-8"),
         run_history=False,
         footer_links=["api"],
         max_file_size=MAX_UPLOAD_BYTES,
+        prevent_thread_lock=True,
         **options,
     )
+    from mnist_core import reading, run_views  # noqa: F401
+
+    page.block_thread()
 
 
 def _theme() -> gr.themes.Base:

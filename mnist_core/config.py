@@ -108,5 +108,7 @@ MODERN = TrainConfig(
     augmentation=0.6,
 )
 RECIPES = {"tutorial": TUTORIAL, "modern": MODERN}
+OWN = "own"
+"""The recipe of a run whose settings are the visitor's."""
 SHIPPED = ("modern", "tutorial")
 """Recipes whose weights come with the project; the first is the reader where none is chosen."""

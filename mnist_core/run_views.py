@@ -32,32 +32,12 @@ from .jobs import Jobs
 from .pictures import ink
 from .plots import COLOURS, Curve, bars_html, curve_csv, curve_png, curves_html
 from .strokes import rasterize
+from .view import Asked, Choice
 
 MORE_EPOCHS = 5
 """How many a finished run is offered in addition, as in the tutorial: from 3 to 8."""
 
-
-OWN = "own"
-"""The recipe of a run whose settings are the visitor's."""
 DUEL = ("tutorial", "modern")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What was pressed or changed: its `data-action`, `data-run` and value."""
-
-    action: str
-    run_id: str = ""
-    value: Any = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """What a page shows: the run chosen, when (as `Jobs.now`), and those drawn beside it."""
-
-    run_id: str = ""
-    at: float = 0.0
-    overlaid: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +52,7 @@ class Tab:
 
 def settings(values: dict[str, Any]) -> TrainConfig:
     """The settings that a page asks for. Raises ConfigError when one is out of range."""
-    if values["recipe"] not in (*config.RECIPES, OWN):
+    if values["recipe"] not in (*config.RECIPES, config.OWN):
         raise ConfigError("There is no such recipe.")
     return TrainConfig(**values)
 
@@ -388,7 +368,7 @@ def _settings(run: TrainConfig) -> str:
         if field.name not in ("recipe", "epochs", "seed", "log_interval")
         and getattr(run, field.name) != getattr(recipe, field.name)
     ]
-    title = "My own" if run.recipe == OWN else run.recipe.title()
+    title = "My own" if run.recipe == config.OWN else run.recipe.title()
     return ", ".join([title, *changed, f"seed {run.seed}"])
 
 

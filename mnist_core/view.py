@@ -1,8 +1,9 @@
-"""Which digits of a set one wants to look at, in the words of the page's controls."""
+"""What a visitor wants to look at, in the words of the page's controls: digits of a set, runs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 ANY = -1
 """In place of a digit: whichever."""
@@ -30,3 +31,21 @@ class View:
     order: str = ORDERS[0]
     seed: int = 0
     page: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What was pressed or changed: its `data-action`, `data-run` and value."""
+
+    action: str
+    run_id: str = ""
+    value: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What a page shows: the run chosen, when (as `Jobs.now`), and those drawn beside it."""
+
+    run_id: str = ""
+    at: float = 0.0
+    overlaid: tuple[str, ...] = ()

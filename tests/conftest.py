@@ -142,7 +142,7 @@ def page(open_page):  # type: ignore[no-untyped-def]
 
 
 def _start(folder: Path, data_dir: Path, environment: dict[str, str]) -> Server:
-    port = _free_port()
+    port = free_port()
     server = Server(
         url=f"http://127.0.0.1:{port}",
         data_dir=data_dir,
@@ -183,7 +183,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
