@@ -10,6 +10,8 @@ But: a job does not know whose it is, nor when it may train; see `jobs`.
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 import time
 from collections import deque
@@ -43,6 +45,8 @@ Pace = Literal["run", "batch", "epoch", "pause"]
 
 THREADS = 1
 """torch threads of a run: those of several runs would spin against each other."""
+NICENESS = 10
+"""Of a run's thread, above the server's own: a drawing is answered first."""
 SAMPLES = 6
 _READ_SECONDS, _WATCHED_SECONDS = 0.3, 5.0
 
@@ -167,7 +171,8 @@ class TrainingJob:
         self._progress.clear()
         self.update("starting")
         arguments = (load, unseen_seconds, ended)
-        self.thread = threading.Thread(target=self._run, args=arguments, daemon=True)
+        name = f"run {self.folder.path.name}"
+        self.thread = threading.Thread(target=self._run, args=arguments, name=name, daemon=True)
         self.thread.start()
 
     def stop(self) -> None:
@@ -221,6 +226,7 @@ class TrainingJob:
 
     def _train(self, load: Load, unseen_seconds: float) -> tuple[Status, str]:
         torch.set_num_threads(THREADS)
+        _give_way()
         train, test = load(self.about.config.dataset)
         trainer = self._trainer()
         saver, snapshots = Saver(self.folder.checkpoint), Snapshots(self.folder.checkpoint)
@@ -319,6 +325,12 @@ def open_job(folder: RunFolder) -> TrainingJob:
     if sentence:
         job.update("failed", sentence)
     return job
+
+
+def _give_way() -> None:
+    """Make this thread yield to those that answer visitors, where a thread can be niced alone."""
+    if sys.platform == "linux":
+        os.nice(NICENESS)
 
 
 def _same(drawing: Tensor, other: Tensor | None) -> bool:
