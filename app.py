@@ -16,7 +16,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 import base64
 import io
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -245,35 +245,36 @@ _WITH_DRAWING = "(...v) => [...v.slice(0, -1), localStorage.getItem('mnist-lab-d
 def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, list]:
     """Recipe, controls, live curve, runs. Returns what draws it anew: function, inputs, outputs."""
 
-    def look(token: str, choice: Any, sent: list, epochs: int, drawing: str | None) -> list:
+    def look(token: str, kept: Any, sent: list, epochs: int, drawing: str | None) -> list:
         from mnist_core import run_views
 
         if not token:  # the browser's is on its way
             return [gr.skip() for _ in outputs]
-        shown = run_views.tab(jobs, token, choice, epochs or 0, drawing)
+        shown = run_views.tab(jobs, token, Choice.of(kept), epochs or 0, drawing)
         parts = [shown.bar, shown.watch, shown.table]
         new = [*map(hash, parts), shown.active]
         updates = zip([*parts, gr.Timer(active=shown.active)], new, sent or [None] * 4, strict=True)
         return [new, *(part if now != before else gr.skip() for part, now, before in updates)]
 
-    def look_all(token: str, choice: Any, sent: list, epochs: int, drawing: str | None) -> list:
-        return look(token, choice, [], epochs, drawing)
+    def look_all(token: str, kept: Any, sent: list, epochs: int, drawing: str | None) -> list:
+        return look(token, kept, [], epochs, drawing)
 
     @_with_sentences
-    def act(event: gr.EventData, token: str, choice: Any, device: str, *values: Any) -> Any:
+    def act(event: gr.EventData, token: str, kept: Any, device: str, *values: Any) -> Any:
         from mnist_core import run_views
 
         asked = Asked(**event._data)
         if asked.action == "download":
             name, content = run_views.download(jobs, token, asked)
-            return choice, _file(name, "application/octet-stream", content)
+            return kept, _file(name, "application/octet-stream", content)
         wanted = run_views.settings(dict(zip(settings, values, strict=True)))
-        return run_views.act(jobs, token, choice, asked, wanted, device), None
+        chosen = run_views.act(jobs, token, Choice.of(kept), asked, wanted, device)
+        return asdict(chosen), None
 
     @_with_sentences
     def upload(token: str, files: list[str]) -> Any:
         run_id = jobs.upload(token, [Path(file) for file in files])
-        return Choice(run_id=run_id, at=jobs.now())
+        return asdict(Choice(run_id=run_id, at=jobs.now()))
 
     def fill(recipe: str) -> list:
         return [getattr(config.RECIPES.get(recipe), name, gr.skip()) for name in [*settings][1:]]
@@ -299,7 +300,8 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, li
         scale=0,
     )
 
-    choice, sent = gr.State(Choice()), gr.State([])
+    choice = gr.BrowserState(None, storage_key="mnist-lab-choice", secret="mnist-lab")
+    sent = gr.State([])
     drawing, file = gr.Textbox(visible="hidden"), gr.JSON(visible="hidden")
     fast, slow = gr.Timer(0.3, active=False), gr.Timer(3)
     inputs = [visitor, choice, sent, settings["epochs"], drawing]

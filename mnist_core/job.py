@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -128,6 +129,7 @@ class TrainingJob:
         self._progress: deque[tuple[float, int]] = deque(maxlen=12)
         self._drawing: Tensor | None = None
         self._samples: Split | None = None
+        self._fetching = False
         self._readings: Tensor | None = None
         self._reading: Tensor | None = None
         if checkpoint is not None:
@@ -251,6 +253,21 @@ class TrainingJob:
         if not self._history.evaluations and not self.folder.checkpoint.exists():
             return Trainer.fresh(config, device)
         return Trainer.resume(Checkpoint.load(self.folder.checkpoint), config.epochs, device)
+
+    def show_samples(self, load: Load) -> None:
+        """Have six test digits read by an idle run too, in a while; without its data, none."""
+        if self._samples is None and not self.active and not self._fetching:
+            self._fetching = True
+            threading.Thread(target=self._fetch_samples, args=(load,), daemon=True).start()
+
+    def _fetch_samples(self, load: Load) -> None:
+        _give_way()
+        with suppress(MnistError):
+            _, test = load(self.about.config.dataset)
+            with self._changed:
+                if self._samples is None:
+                    self._samples = Split(test.images[:SAMPLES], test.labels[:SAMPLES])
+                    self._read()
 
     def _show(self, trainer: Trainer, train: Split, test: Split) -> None:
         """Let `look` see the trainer's own history and network from now on."""

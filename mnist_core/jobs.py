@@ -124,7 +124,9 @@ class Jobs:
 
     def look(self, visitor: str, run_id: str, drawing: Tensor | None = None) -> Snapshot:
         """A run as it is now; with a `drawing` u8 [28,28] that its network reads as it learns."""
-        return self._job(visitor, run_id).look(drawing)
+        job = self._job(visitor, run_id)
+        job.show_samples(self._load)
+        return job.look(drawing)
 
     def runs(self, visitor: str) -> list[Snapshot]:
         """All of a visitor's runs, newest first."""

@@ -49,3 +49,11 @@ class Choice:
     run_id: str = ""
     at: float = 0.0
     overlaid: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, kept: Any) -> Choice:
+        """From what the browser kept of `asdict(choice)`; the usual choice if it kept nothing."""
+        try:
+            return cls(**{**kept, "overlaid": tuple(kept["overlaid"])})
+        except (KeyError, TypeError):
+            return cls()

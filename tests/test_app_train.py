@@ -185,6 +185,24 @@ def test_pause_steps_rename_download_and_delete(visit):
     expect(page.locator(".run-table")).to_contain_text("None yet", timeout=PATIENCE)
 
 
+def test_a_duel_is_drawn_on_one_chart_and_still_is_after_a_reload(visit):
+    page = visit()
+    press(page, "Tutorial against Modern")
+    legend = page.locator(".run-legend")
+    for _ in range(2):
+        expect(legend).to_contain_text("Tutorial", timeout=PATIENCE)
+        expect(legend).to_contain_text("Modern", timeout=PATIENCE)
+        page.reload()
+        page.get_by_role("tab", name="Train").click()
+    expect(page.locator("[data-action=overlay]:checked")).to_have_count(2, timeout=PATIENCE)
+    for name in ("Tutorial", "Modern"):
+        show = page.get_by_label(f"Show {name}")
+        show.check(timeout=PATIENCE)
+        stop = f"[data-action=stop][data-run='{show.get_attribute('data-run')}']"
+        page.locator(stop).click(timeout=PATIENCE)
+        expect(sentence(page)).to_contain_text("Stopped after", timeout=PATIENCE)
+
+
 class _Hostile:
     def __reduce__(self):
         return (Path.touch, (Path("hostile"),))

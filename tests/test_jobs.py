@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from digits import small_split
 from mnist_core.checkpoint import Checkpoint, export_tutorial
 from mnist_core.config import TrainConfig
 from mnist_core.errors import BusyError, CheckpointError, ConfigError, DataError
+from mnist_core.evaluation import classify
 from mnist_core.history import EvalEvent
 from mnist_core.jobs import Jobs, Limits, MnistDownload
 from mnist_core.runs import new_visitor
@@ -241,6 +243,19 @@ def test_a_closed_server_has_saved_every_run(make_jobs):
     assert make_jobs().look(visitor, run_id).examples_seen == stopped.examples_seen
 
 
+def test_after_a_restart_a_run_shows_six_test_digits_before_it_trains(make_jobs):
+    jobs, visitor = make_jobs(), new_visitor()
+    run_id = jobs.start(visitor, SHORT)
+    ended(jobs, visitor, run_id)
+    jobs.close()
+    again = make_jobs()
+    until(lambda: again.look(visitor, run_id).readings is not None)
+    found = again.look(visitor, run_id)
+    network = Checkpoint.load(again.checkpoint_file(visitor, run_id)).network()
+    assert torch.equal(found.samples.images, TEST.images[:6])
+    assert torch.allclose(found.readings, classify(network, TEST.images[:6]), atol=1e-6)
+
+
 def test_a_run_that_nobody_looks_at_saves_and_stops(make_jobs, tmp_path):
     jobs, visitor = make_jobs(unseen_seconds=0.5), new_visitor()
     run_id = jobs.start(visitor, LONG)
@@ -372,6 +387,28 @@ def test_a_folder_that_turns_unwritable_stops_the_run_with_a_sentence(make_jobs,
     assert "could not be written" in run().sentence
     assert str(tmp_path) not in run().sentence
     Checkpoint.load(kept / "checkpoint.pt")
+
+
+def test_a_disk_that_fills_up_stops_the_run_and_keeps_its_last_checkpoint(make_jobs, tmp_path):
+    disk = tmp_path / "runs"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a small disk")
+    try:
+        jobs, visitor = make_jobs(), new_visitor()
+        run_id = jobs.start(visitor, LONG)
+        under_way(jobs, visitor, run_id)
+        with suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
+            while True:
+                filler.write(bytes(4096))
+        run = ended(jobs, visitor, run_id)
+        assert run.status == "failed"
+        assert "could not be written" in run.sentence
+        assert Checkpoint.load(jobs.checkpoint_file(visitor, run_id)).batches_done >= 0
+        jobs.close()
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 def test_nowhere_to_keep_a_run_is_said_at_once(tmp_path):
