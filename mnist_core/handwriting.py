@@ -23,7 +23,7 @@ import numpy as np
 
 from .strokes import PEN, SIDE, rasterize
 
-VERSION = 2
+VERSION = 3
 """Of the hands below; a cache made by another version is made anew."""
 
 Uniform = Callable[..., float]
@@ -64,8 +64,8 @@ def handwriting_images(
 def _image(seed: int, index: int) -> np.ndarray:
     rng = np.random.default_rng((seed, index))
     strokes = handwriting(index % 10, rng)
-    pen = PEN * np.exp(rng.normal(0.0, 0.25))
-    image = rasterize(strokes, pen=float(np.clip(pen, 1.4, 4.5)))
+    pen = PEN * np.exp(rng.normal(0.05, 0.3))
+    image = rasterize(strokes, pen=float(np.clip(pen, 1.4, 5.0)))
     assert image is not None  # every allograph has ink
     return image
 
@@ -169,13 +169,19 @@ def _arc(
 
 
 def _zero(u: Uniform) -> list[Pieces]:
-    wide, start = u(0.2, 0.5), u(-150, -20)
+    wide, start = u(0.28, 0.52), u(-150, -20)
     way = -1 if u() < 0.8 else 1
     kind = u()
     if kind < 0.5:
         ring = _arc(0.3, 0.5, wide, 0.5, start, way * (360 + u(-35, 40)))
     elif kind < 0.75:  # the end curls inside, or opens out
         ring = _arc(0.3, 0.5, wide, 0.5, start, way * (360 + u(0, 110)), u(0.5, 1.15))
+    elif kind < 0.8:  # begun inside
+        ring = _arc(0.3, 0.5, wide, 0.5, start, way * -(360 + u(10, 90)), u(0.4, 0.9))[::-1]
+    elif kind < 0.86:  # both ends cross at the top, like a ribbon
+        ring = _arc(0.3, 0.5, wide, 0.5, -90 + u(-15, 15), way * (360 + u(-10, 20)))
+        ring.insert(0, [ring[0][0] - way * u(0.1, 0.4), u(-0.25, -0.03)])
+        ring.append([ring[-1][0] + way * u(0.1, 0.4), u(-0.25, -0.03)])
     else:  # a lead-in or a run-out at the top
         ring = _arc(0.3, 0.5, wide, 0.5, start, way * (360 + u(-10, 30)))
         tail = [u(-0.25, 0.35), u(-0.22, 0.1)]
@@ -198,12 +204,12 @@ def _one(u: Uniform) -> list[Pieces]:
     if kind < 0.2:
         strokes = [[[top, *stem]]]
     else:
-        if u() < 0.52:
-            low = u(0.08, 0.55)
+        if u() < 0.45:
+            low = u(0.05, 0.55)
             flag = [0.3 - u(0.3, 1.4) * low - 0.03, low]
         else:  # close along the stem
-            low = u(0.2, 0.6)
-            flag = [0.3 - u(0.1, 0.45) * low - 0.02, low]
+            low = u(0.2, 0.75)
+            flag = [0.3 - u(0.08, 0.5) * low - 0.03, low]
         middle = [(flag[0] + 0.3) / 2 + u(-0.04, 0.04), low / 2 + u(-0.03, 0.06)]
         rise = [flag, middle, top]
         join = u()
@@ -214,7 +220,7 @@ def _one(u: Uniform) -> list[Pieces]:
         else:
             strokes = [[rise], [[[0.3 + u(-0.03, 0.03), u(-0.05, 0.08)], *stem]]]
     if kind > 0.72 or kind < 0.05:
-        foot = u(0.95, 1.03)
+        foot = u(0.95, 1.03) if u() < 0.75 else u(0.8, 0.95)
         strokes.append([[[0.3 - u(0.06, 0.38), foot + u(-0.05, 0.05)],
                          [0.3 + u(0.06, 0.38), foot + u(-0.05, 0.05)]]])
     return strokes
@@ -411,25 +417,30 @@ def _eight(u: Uniform) -> list[Pieces]:
     start = 11 if u() < 0.6 else int(u(0, 12))
     path = [ring[(start + i) % 12] for i in range(12 + int(u(-1, 3)))]
     if u() < 0.35:  # the ends miss each other
-        path[-1] = [path[-1][0] + u(-0.08, 0.18), path[-1][1] + u(-0.14, 0.1)]
+        path[-1] = [path[-1][0] + u(-0.1, 0.28), path[-1][1] + u(-0.2, 0.1)]
     if u() < 0.25:
         path[0] = [path[0][0] + u(-0.05, 0.25), path[0][1] + u(-0.12, 0.06)]
     return [[path]]
 
 
 def _nine(u: Uniform) -> list[Pieces]:
-    size = u(0.14, 0.38) if u() < 0.42 else u(0.34, 0.62)  # height of the loop
+    size = u(0.13, 0.36) if u() < 0.44 else u(0.34, 0.62)  # height of the loop
     wide = u(0.14, 0.32) * (0.45 + size)
     x, start = u(0.1, 0.3), u(-90, 0)
     right = x + wide
     ring = _arc(x, size / 2, wide, size / 2, start, -(360 + start + u(-40, 25)))
+    if u() < 0.15:  # a lead-in from the right
+        ring.insert(0, [ring[0][0] + u(0.03, 0.2), ring[0][1] + u(-0.1, 0.06)])
+    if size < 0.36 and u() < 0.15:  # over to a shoulder at the right, and down from there
+        right += u(0.03, 0.2)
+        ring.append([right, size * u(0.2, 1.0)])
     tail, bow = u(), u(-0.05, 0.14)
     if tail < 0.34:  # straight
         foot = [right + u(-0.3, 0.06), 1.0]
         down = [[(right + foot[0]) / 2 + u(-0.02, 0.05), (size / 2 + 1) / 2], foot]
     elif tail < 0.66:  # curved to the left
         down = [[right + bow, (size + 1.1) / 2 - 0.1], [right - 0.06 + bow, 0.8],
-                [right - u(0.12, 0.3), u(0.92, 0.98)], [u(-0.35, 0.2), u(0.88, 1.02)]]
+                [right - u(0.12, 0.3), u(0.92, 0.98)], [right - u(0.2, 0.65), u(0.86, 1.02)]]
     else:  # hooked
         down = [[right + bow, (size + 1.1) / 2 - 0.1], [right + bow / 2, 0.8], [right - 0.12, 0.97],
                 [x - u(0.05, 0.2), u(0.95, 1.02)], [x - u(0.2, 0.45), u(0.74, 0.98)]]

@@ -51,4 +51,4 @@ def test_mnist_is_read_as_well_as_its_card_says(modern, mnist_dir):
     card = json.loads(shipped_weights("modern").with_suffix(".json").read_text())
     measured = evaluate(modern.network(), test).accuracy
     assert measured == pytest.approx(card["test_accuracy"], abs=0.0005)
-    assert measured >= 0.994
+    assert measured >= 0.995

@@ -148,9 +148,9 @@ def test_one_cycle_climbs_for_a_quarter_of_the_run_and_ends_near_nought():
 
 
 def test_the_modern_networks_size_is_what_is_said_of_it():
-    """25·16 + 9·(16·32 + 32·48 + 48·64 + 64·96) convolved, 2·(16+32+48+64+96) normalized and
-    864·10+10 = 400 + 101,376 + 512 + 8,650 = 110,938."""
-    assert sum(p.numel() for p in ModernNet().parameters()) == 110_938
+    """25·16 + 9·(16·32 + 32·48 + 48·64 + 64·128) convolved, 2·(16+32+48+64+128) normalized and
+    1,152·10+10 = 400 + 119,808 + 576 + 11,530 = 132,314."""
+    assert sum(p.numel() for p in ModernNet().parameters()) == 132_314
 
 
 def test_the_place_of_a_resume_is_part_of_the_history():
