@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import asdict, fields
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import gradio as gr
 
@@ -39,16 +39,34 @@ STATIC = Path(__file__).parent / "mnist_core" / "static"
 MAX_UPLOAD_BYTES = 20_000_000
 
 
-def build(data_dir: Path, runs_dir: Path) -> gr.Blocks:
-    """The page over one data folder and one runs folder."""
-    jobs: Any = _Later(partial(_jobs, data_dir, runs_dir))
+def main() -> None:
+    """Serve the page, then load what reads and trains, while the first browser loads the page."""
+    data_dir = config.writable(config.data_dir())
+    runs_dir = config.writable(config.runs_dir())
     download: Any = _Later(partial(_download, data_dir))
+    page = build(data_dir, runs_dir, download, config.is_kept(runs_dir))
+    launch(page, prevent_thread_lock=True)
+    if config.fetches_at_start():
+        download.start()
+    from mnist_core import reading, run_views  # noqa: F401
+
+    page.block_thread()
+
+
+def build(
+    data_dir: Path, runs_dir: Path, download: MnistDownload | None = None, kept: bool = True
+) -> gr.Blocks:
+    """The page over one data folder and one runs folder, `kept` if it outlives the server."""
+    jobs: Any = _Later(partial(_jobs, data_dir, runs_dir))
+    download = download or cast(Any, _Later(partial(_download, data_dir)))
     with gr.Blocks(title="MNIST lab", delete_cache=(3600, 3600)) as page:
         # Encrypted in the browser; a secret made at start would lose it at a restart.
         visitor = gr.BrowserState(None, storage_key="mnist-lab-visitor", secret="mnist-lab")
         with gr.Row(elem_classes="page-header"):
             gr.HTML("<h1>MNIST lab</h1>", apply_default_css=False)
             weights = _weights_choice()
+        if not kept:
+            gr.Markdown(_NOT_KEPT, elem_classes="page-note")
         with gr.Tab("Draw", id="draw") as draw:
             _draw_tab(weights, partial(_network, jobs))
         with gr.Tab("Train", id="train") as train:
@@ -69,6 +87,12 @@ def build(data_dir: Path, runs_dir: Path) -> gr.Blocks:
             api_visibility="private",
         )
     return page
+
+
+_NOT_KEPT = (
+    "What you train here is lost when this server restarts, because its disk is not kept: download"
+    " the runs that you want to keep."
+)
 
 
 class _Later:
@@ -503,14 +527,14 @@ def _missing_mnist(tab: gr.Tab, data_dir: Path, download: MnistDownload) -> gr.S
             gr.update(visible=not there),
             said,
             gr.update(interactive=not busy),
-            gr.Timer(active=busy),
+            gr.Timer(active=not there),  # somebody else may fetch it
         )
 
     def fetch() -> Any:
         download.start()
         return check()
 
-    arrived, timer = gr.State(False), gr.Timer(0.5, active=False)
+    arrived, timer = gr.State(False), gr.Timer(1, active=False)
     with gr.Column(visible=False) as box:
         sentence, button = gr.Markdown(_MISSING), gr.Button("Fetch MNIST", variant="primary")
     outputs = [arrived, box, sentence, button, timer]
@@ -571,22 +595,16 @@ def _with_sentences(handler: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def launch(page: gr.Blocks, **options: Any) -> None:
-    """Serve the page; everything that gradio takes at launch is set here, once.
-
-    What reads and trains is loaded while the first visitor's browser loads the page.
-    """
+    """Serve the page; everything that gradio takes at launch is set here, once."""
     page.launch(
         theme=_theme(),
         css=(STATIC / "page.css").read_text(encoding="utf-8"),
         run_history=False,
         footer_links=["api"],
         max_file_size=MAX_UPLOAD_BYTES,
-        prevent_thread_lock=True,
+        ssr_mode=False,
         **options,
     )
-    from mnist_core import reading, run_views  # noqa: F401
-
-    page.block_thread()
 
 
 def _theme() -> gr.themes.Base:
@@ -602,4 +620,4 @@ def _theme() -> gr.themes.Base:
 
 
 if __name__ == "__main__":
-    launch(build(config.data_dir(), config.runs_dir()))
+    main()

@@ -2,12 +2,13 @@
 
 The command line's flags and the page's controls read their defaults and ranges from here, and
 the ranges are enforced here, whoever asks. Where things live (data, runs) is not configuration
-of a run: `data_dir()` and `runs_dir()` read it from the environment.
+of a run: `data_dir()` and the other functions here read it from the environment.
 """
 
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,28 @@ def data_dir() -> Path:
 def runs_dir() -> Path:
     """Folder of the training runs: MNIST_RUNS_DIR, or `runs` in the working directory."""
     return Path(os.environ.get("MNIST_RUNS_DIR") or "runs")
+
+
+def writable(folder: Path) -> Path:
+    """The folder if it can be written to, or has MNIST in it; otherwise a new temporary one."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        return folder if (folder / "MNIST").is_dir() else Path(tempfile.mkdtemp(prefix="mnist-"))
+
+
+def is_kept(runs: Path) -> bool:
+    """Whether runs there outlive the server: in the folder meant for them, and on Spaces, whose
+    own disk is lost at a restart, only where MNIST_RUNS_DIR names it."""
+    on_spaces = bool(os.environ.get("SPACE_ID"))
+    return runs == runs_dir() and bool(os.environ.get("MNIST_RUNS_DIR") or not on_spaces)
+
+
+def fetches_at_start() -> bool:
+    """Whether a server fetches MNIST unasked: as MNIST_FETCH says (1 or 0), else on Spaces."""
+    return (os.environ.get("MNIST_FETCH") or str(int("SPACE_ID" in os.environ))) == "1"
 
 
 def shipped_weights(recipe: str) -> Path:
