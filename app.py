@@ -15,28 +15,34 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import asdict, fields
 from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import gradio as gr
+import spaces  # before torch, whose CUDA it stands in for on ZeroGPU
 
 from mnist_core import config
 from mnist_core.config import TrainConfig
-from mnist_core.errors import MnistError
+from mnist_core.errors import BusyError, MnistError
 from mnist_core.view import ANY, COMPARISONS, ORDERS, SHOWS, Asked, Choice, View
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
+    from mnist_core.chunks import Chunk, Piece
     from mnist_core.gallery import Gallery
     from mnist_core.jobs import Jobs, MnistDownload
     from mnist_core.reading import Reading
 
 STATIC = Path(__file__).parent / "mnist_core" / "static"
 MAX_UPLOAD_BYTES = 20_000_000
+GPU_START_SECONDS = 15
+"""For a borrowed GPU to be made ready and the digits to be brought to it."""
+RENEW_SECONDS = 60
+"""ZeroGPU knows a visitor by what a request brings, for about three minutes."""
 
 
 def main() -> None:
@@ -108,13 +114,35 @@ class _Later:
 
 
 def _jobs(data_dir: Path, runs_dir: Path) -> Jobs:
+    import torch
+
     from mnist_core.data import load
     from mnist_core.jobs import Jobs, Limits
 
     slots = int(os.environ.get("MNIST_SLOTS") or max((os.cpu_count() or 1) // 2, 1))
-    jobs = Jobs(runs_dir, partial(load, folder=data_dir), Limits(slots=slots))
+    lend = _lend_gpu if torch.cuda.is_available() else None
+    jobs = Jobs(runs_dir, partial(load, folder=data_dir), Limits(slots=slots), lend)
     atexit.register(jobs.close)
     return jobs
+
+
+@spaces.GPU(duration=lambda chunk: round(chunk.seconds) + GPU_START_SECONDS)
+def _train_on_gpu(chunk: Chunk) -> Generator[Piece, None, None]:
+    """A chunk on the GPU. On ZeroGPU this is a forked process, and what crosses is pickled."""
+    from mnist_core import chunks
+
+    yield from chunks.train(chunk, "cuda")
+
+
+def _lend_gpu(chunk: Chunk) -> Generator[Piece, None, None]:
+    """A chunk on the GPU; ZeroGPU's refusals are a BusyError."""
+    try:
+        yield from _train_on_gpu(chunk)
+    except gr.Error as error:
+        reason = str(error.message).strip().rstrip(".")
+        raise BusyError(
+            f"No GPU is to be had: {reason}. Choose the CPU to go on without."
+        ) from error
 
 
 def _download(data_dir: Path) -> MnistDownload:
@@ -300,6 +328,10 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, li
         run_id = jobs.upload(token, [Path(file) for file in files])
         return asdict(Choice(run_id=run_id, at=jobs.now()))
 
+    def renew(token: str | None) -> None:
+        if token:
+            jobs.renew(token)
+
     def fill(recipe: str) -> list:
         return [getattr(config.RECIPES.get(recipe), name, gr.skip()) for name in [*settings][1:]]
 
@@ -310,10 +342,12 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, li
         )
         basic = ("epochs", "batch_size", "learning_rate", "momentum", "seed")
         settings: dict[str, Any] = {"recipe": recipe, **{name: _setting(name) for name in basic}}
+        device = gr.Radio(
+            [("CPU", "cpu"), ("GPU", "cuda")], value="cpu", label="Train on", visible=False
+        )
     with gr.Accordion("More settings", open=False), gr.Row(elem_classes="run-settings"):
         rest = [field.name for field in fields(TrainConfig) if field.name not in settings]
         settings |= {name: _setting(name) for name in rest}
-        device = gr.Dropdown(["auto", "cpu"], label="Device", info="where it trains")
     html = partial(gr.HTML, js_on_load=_static("runs.js"), apply_default_css=False)
     bar, watch, table = html(min_height=110), html(min_height=560), html(min_height=160)
     uploaded = gr.UploadButton(
@@ -339,7 +373,9 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, li
         acted = part.select(act, asked, [choice, file], **asking)
         acted.then(look, inputs, outputs, js=_WITH_DRAWING, **still)
         acted.success(None, file, js=_DOWNLOAD)
-    gr.on(None, _devices, None, device, **still)  # as the page loads
+    gr.on(None, _offer_gpu, None, device, **still)  # as the page loads
+    if gr.utils.is_zero_gpu_space():  # whose quota it is comes with queued events alone
+        gr.Timer(RENEW_SECONDS).tick(renew, visitor, None, **asking)
     uploaded.upload(upload, [visitor, uploaded], choice, **asking).then(
         look, inputs, outputs, js=_WITH_DRAWING, **still
     )
@@ -366,10 +402,15 @@ def _setting(name: str) -> gr.Number | gr.Dropdown:
     )
 
 
-def _devices() -> Any:
+def _offer_gpu() -> Any:
+    """Shown where there is a GPU, and chosen unless it costs the visitor's quota."""
     import torch
 
-    return gr.update(choices=["auto", "cpu", *["cuda"] * torch.cuda.is_available()])
+    if not torch.cuda.is_available():
+        return gr.skip()
+    if gr.utils.is_zero_gpu_space():
+        return gr.update(visible=True, info="the GPU takes of your ZeroGPU quota")
+    return gr.update(visible=True, value="cuda")
 
 
 def _static(name: str) -> str:

@@ -11,6 +11,7 @@ The tutorial keeps two files instead, `model.pth` and `optimizer.pth`; `export_t
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import secrets
@@ -64,7 +65,16 @@ class Checkpoint:
 
     def save(self, path: Path) -> None:
         """Write atomically. Raises CheckpointError when the file cannot be written."""
-        content = {
+        write_atomically(path, lambda file: torch.save(self._content(), file))
+
+    def to_bytes(self) -> bytes:
+        """What `save` writes."""
+        file = io.BytesIO()
+        torch.save(self._content(), file)
+        return file.getvalue()
+
+    def _content(self) -> dict[str, Any]:
+        return {
             "format": FORMAT,
             "config": self.config.to_dict(),
             "model": self.model,
@@ -75,26 +85,33 @@ class Checkpoint:
             "batches_done": self.batches_done,
             "history": self.history.state_dict(),
         }
-        write_atomically(path, lambda file: torch.save(content, file))
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:
         """Read and check. Raises CheckpointError when it is not a whole, fitting checkpoint."""
-        content = _read(path)
+        return cls._of(_read(path), path.name)
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Checkpoint:
+        """The inverse of `to_bytes`, for bytes that this program has made itself."""
+        return cls._of(torch.load(io.BytesIO(content), weights_only=True), "The checkpoint")
+
+    @classmethod
+    def _of(cls, content: Any, name: str) -> Checkpoint:
         if not isinstance(content, dict) or "format" not in content:
             raise CheckpointError(
-                f"{path.name} is not a checkpoint of this program. A tutorial's model.pth goes"
+                f"{name} is not a checkpoint of this program. A tutorial's model.pth goes"
                 " together with its optimizer.pth."
             )
         if content["format"] != FORMAT or set(content) != _KEYS:
             raise CheckpointError(
-                f"{path.name} has another checkpoint format than the one this version reads"
+                f"{name} has another checkpoint format than the one this version reads"
                 f" ({FORMAT}). Use the version that wrote it."
             )
         try:
             return _checked(cls(**_fields(content)))
         except (ConfigError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise CheckpointError(f"{path.name} does not fit: {_first_line(error)}") from error
+            raise CheckpointError(f"{name} does not fit: {_first_line(error)}") from error
 
 
 class Saver:

@@ -15,8 +15,9 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -24,17 +25,15 @@ import torch
 from torch import Tensor, nn
 
 from .checkpoint import Checkpoint, Saver
+from .chunks import BorrowedTrainer, Chunk, Lend, Load, Piece
 from .config import TUTORIAL, TrainConfig
 from .data import Split
-from .errors import CheckpointError, MnistError
+from .errors import BusyError, CheckpointError, MnistError
 from .evaluation import classify
 from .history import EvalEvent, Event, History
 from .runs import About, RunFolder
 from .snapshots import Snapshots
 from .training import Trainer, examples_seen
-
-Load = Callable[[str], tuple[Split, Split]]
-"""(train, test) of a dataset by its name; raises DataError."""
 
 Status = Literal[
     "waiting", "starting", "running", "paused", "stopping", "stopped", "finished", "failed"
@@ -114,6 +113,8 @@ class TrainingJob:
 
     def __init__(self, folder: RunFolder, about: About, checkpoint: Checkpoint | None) -> None:
         self.folder, self.about = folder, about
+        self.context = copy_context()  # of the visitor's last request that came with their quota
+        self._lend: Lend | None = None
         self.touched = folder.trained_at
         self.status: Status = "stopped"
         self.sentence = ""
@@ -167,9 +168,11 @@ class TrainingJob:
             self.folder.write(about)
             self.about = about
 
-    def launch(self, load: Load, unseen_seconds: float, ended: Callable[[], None]) -> None:
-        """Train on a thread of its own; `ended` is called on it at the end."""
-        self._stop, self._pace = False, "run"
+    def launch(
+        self, load: Load, lend: Lend | None, unseen_seconds: float, ended: Callable[[], None]
+    ) -> None:
+        """Train on a thread of its own; `ended` is called at its end. `lend` gets a GPU."""
+        self._stop, self._pace, self._lend = False, "run", lend
         self._progress.clear()
         self.update("starting")
         arguments = (load, unseen_seconds, ended)
@@ -230,29 +233,64 @@ class TrainingJob:
         torch.set_num_threads(THREADS)
         _give_way()
         train, test = load(self.about.config.dataset)
-        trainer = self._trainer()
+        trainer = self._trainer(load)
         saver, snapshots = Saver(self.folder.checkpoint), Snapshots(self.folder.checkpoint)
         saver.save(trainer.checkpoint)
         self._show(trainer, train, test)
-        for event in trainer.batches(train, test):
+        status: Status = "paused"
+        while status == "paused":
+            try:
+                with closing(trainer.batches(train, test)) as batches:
+                    status = self._follow(batches, trainer, saver, snapshots, unseen_seconds)
+            except BusyError as error:  # the GPU that was lent is gone
+                saver.save(trainer.checkpoint)
+                return "stopped", str(error)
+            saver.save(trainer.checkpoint)
+            if status == "paused" and not self._pause(unseen_seconds):
+                status = "stopped"
+        unseen = status == "stopped" and not self._stop
+        return status, "Nobody looked at the run for a while." if unseen else ""
+
+    def _follow(
+        self,
+        batches: Iterator[Event | None],
+        trainer: Trainer | BorrowedTrainer,
+        saver: Saver,
+        snapshots: Snapshots,
+        unseen_seconds: float,
+    ) -> Status:
+        """Take the batches in until the run ends, or has to pause or stop."""
+        for event in batches:
             self._note(trainer)
             if event is not None:
                 saver.offer(trainer.checkpoint)
-                snapshots.keep(event, trainer, len(train))
-            if self._has_to_pause(event):
-                saver.save(trainer.checkpoint)
-                self._pause(unseen_seconds)
+                snapshots.keep(event, trainer, self.about.train_size)
             if self._stop or self.seconds_unused > unseen_seconds:
-                saver.save(trainer.checkpoint)
-                return "stopped", "" if self._stop else "Nobody looked at the run for a while."
-        saver.save(trainer.checkpoint)
-        return "finished", ""
+                return "stopped"
+            if self._has_to_pause(event):
+                return "paused"
+        return "finished"
 
-    def _trainer(self) -> Trainer:
-        config, device = self.about.config, self.about.device
-        if not self._history.evaluations and not self.folder.checkpoint.exists():
-            return Trainer.fresh(config, device)
-        return Trainer.resume(Checkpoint.load(self.folder.checkpoint), config.epochs, device)
+    def _trainer(self, load: Load) -> Trainer | BorrowedTrainer:
+        config = self.about.config
+        if self.folder.checkpoint.exists() or self._history.evaluations:
+            begun = Checkpoint.load(self.folder.checkpoint)
+            checkpoint = replace(begun, config=replace(begun.config, epochs=config.epochs))
+        else:
+            checkpoint = Trainer.fresh(config).checkpoint()
+        if self.about.device == "cpu":
+            return Trainer.resume(checkpoint, device="cpu")
+        return BorrowedTrainer(checkpoint, load, self._borrow)
+
+    def _borrow(self, chunk: Chunk) -> Generator[Piece, None, None]:
+        """Have the GPU lent in the visitor's name, which is in the context of their request."""
+        assert self._lend is not None
+        pieces, context = self._lend(chunk), self.context
+        try:
+            while (piece := context.run(next, pieces, None)) is not None:
+                yield piece
+        finally:
+            context.run(pieces.close)
 
     def show_samples(self, load: Load) -> None:
         """Have six test digits read by an idle run too, in a while; without its data, none."""
@@ -269,7 +307,7 @@ class TrainingJob:
                     self._samples = Split(test.images[:SAMPLES], test.labels[:SAMPLES])
                     self._read()
 
-    def _show(self, trainer: Trainer, train: Split, test: Split) -> None:
+    def _show(self, trainer: Trainer | BorrowedTrainer, train: Split, test: Split) -> None:
         """Let `look` see the trainer's own history and network from now on."""
         if self.about.train_size != len(train):
             self.describe(train_size=len(train))
@@ -279,7 +317,7 @@ class TrainingJob:
             self._examples_seen = trainer.examples_seen(len(train))
             self._read()
 
-    def _note(self, trainer: Trainer) -> None:
+    def _note(self, trainer: Trainer | BorrowedTrainer) -> None:
         """Take over the trainer's progress; read the digits shown, if a page watches."""
         now = time.monotonic()
         with self._changed:
@@ -297,23 +335,24 @@ class TrainingJob:
                 self._pace = "pause"
             return self._pace == "pause" and not self._stop
 
-    def _pause(self, unseen_seconds: float) -> None:
-        """Wait, still reading what is drawn, until there is something to do."""
+    def _pause(self, unseen_seconds: float) -> bool:
+        """Wait, still reading what is drawn, and tell whether to go on."""
         with self._changed:
             self.status, self._pace_since = "paused", time.monotonic()
             self._progress.clear()
             while self._pace == "pause" and not self._stop and self.seconds_unused < unseen_seconds:
                 self._read()
                 self._changed.wait(_READ_SECONDS)
+            return self._pace != "pause" and not self._stop
 
     def _read(self) -> None:
         """Have the network as it is read the samples and the visitor's drawing."""
         if self._model is None:
             return
         if self._samples is not None:
-            self._readings = classify(self._model, self._samples.images, self.about.device)
+            self._readings = classify(self._model, self._samples.images)
         if self._drawing is not None:
-            self._reading = classify(self._model, self._drawing[None], self.about.device)[0]
+            self._reading = classify(self._model, self._drawing[None])[0]
 
     def _images_per_second(self) -> float | None:
         if self.status != "running" or len(self._progress) < 2:

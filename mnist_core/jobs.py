@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -19,12 +20,12 @@ from pathlib import Path
 from torch import Tensor
 
 from .checkpoint import Checkpoint, load_tutorial
+from .chunks import Lend, Load
 from .config import TrainConfig
 from .data import fetch_mnist, fetched_share
 from .errors import BusyError, CheckpointError, ConfigError, MnistError
-from .job import Load, Pace, Snapshot, TrainingJob, open_job
+from .job import Pace, Snapshot, TrainingJob, open_job
 from .runs import MAX_NAME, About, RunFolder, Runs
-from .training import choose_device
 
 _SWEEP_SECONDS, _CLOSE_SECONDS = 600.0, 20.0
 
@@ -52,8 +53,16 @@ class Limits:
 class Jobs:
     """All visitors' runs: begun, found again, and let train as there is room."""
 
-    def __init__(self, runs_dir: Path, load: Load, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        runs_dir: Path,
+        load: Load,
+        limits: Limits | None = None,
+        lend: Lend | None = None,
+    ) -> None:
+        """Over one folder; `lend` is how a GPU is had, None where there is none."""
         self._runs, self._load, self._limits = Runs(runs_dir), load, limits or Limits()
+        self._lend = lend
         self._lock = threading.RLock()
         self._jobs: dict[RunFolder, TrainingJob] = {}
         self._training: set[TrainingJob] = set()
@@ -66,12 +75,12 @@ class Jobs:
         """Seconds since 1970 by the clock as it was when the server started."""
         return time.monotonic() + self._clock_offset
 
-    def start(self, visitor: str, config: TrainConfig, device: str = "auto") -> str:
-        """Begin a run, or put it in line; returns its id.
+    def start(self, visitor: str, config: TrainConfig, device: str = "cpu") -> str:
+        """Begin a run on "cpu" or "cuda", or put it in line; returns its id.
 
         Raises ConfigError, BusyError (too many runs) or CheckpointError (nowhere to keep it).
         """
-        device = choose_device(device)
+        self._check_device(device)
         with self._lock:
             self._check_active(visitor)
             job = self._create(visitor, config.recipe, config, device)
@@ -94,8 +103,11 @@ class Jobs:
             self._jobs[job.folder] = TrainingJob(job.folder, job.about, checkpoint)
         return job.folder.path.name
 
-    def resume(self, visitor: str, run_id: str, epochs: int | None = None) -> None:
+    def resume(
+        self, visitor: str, run_id: str, epochs: int | None = None, device: str = "cpu"
+    ) -> None:
         """Go on with a run, to `epochs` in all. Raises ConfigError if it has had as many."""
+        self._check_device(device)
         with self._lock:
             job = self._job(visitor, run_id)
             if job.active:
@@ -104,12 +116,18 @@ class Jobs:
             if job.look().epochs_done >= config.epochs:
                 raise ConfigError(f"This run has had {config.epochs} epochs; choose more to go on.")
             self._check_active(visitor)
-            job.describe(config=config)
+            job.describe(config=config, device=device)
             self._enqueue(job)
 
     def set_pace(self, visitor: str, run_id: str, pace: Pace) -> None:
         """Pause a run, let it take one step, or let it go on."""
         self._job(visitor, run_id).set_pace(pace)
+
+    def renew(self, visitor: str) -> None:
+        """Have a GPU lent, from the next chunk on, in the name of the request made now."""
+        with self._lock:
+            for folder in self._runs.of(visitor):
+                self._open(folder).context = copy_context()
 
     def stop(self, visitor: str, run_id: str) -> None:
         """Save and stop after the current batch, or leave the line."""
@@ -168,7 +186,7 @@ class Jobs:
                 job.thread.join(_CLOSE_SECONDS)
 
     def _enqueue(self, job: TrainingJob) -> None:
-        job.touched = self.now()
+        job.touched, job.context = self.now(), copy_context()
         job.look()
         job.update("waiting")
         self._line.append(job)
@@ -183,7 +201,7 @@ class Jobs:
                 job.update("stopped", "Nobody looked at the run while it waited.")
             else:
                 self._training.add(job)
-                job.launch(self._load, unseen_seconds, lambda job=job: self._ended(job))  # type: ignore[misc]
+                job.launch(self._load, self._lend, unseen_seconds, lambda job=job: self._ended(job))  # type: ignore[misc]
         for place, job in enumerate(self._line, 1):
             job.update("waiting", place=place)
 
@@ -191,6 +209,12 @@ class Jobs:
         with self._lock:
             self._training.discard(job)
             self._admit()
+
+    def _check_device(self, device: str) -> None:
+        if device not in ("cpu", "cuda"):
+            raise ConfigError("A run trains on cpu or cuda.")
+        if device == "cuda" and self._lend is None:
+            raise ConfigError("There is no GPU here; train on the CPU.")
 
     def _check_active(self, visitor: str) -> None:
         active = sum(self._open(folder).active for folder in self._runs.of(visitor))

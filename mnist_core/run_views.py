@@ -86,7 +86,7 @@ def act(
         return replace(choice, overlaid=tuple(jobs.start(visitor, one, device) for one in duel))
     elif asked.action == "resume":
         target = resume_target(jobs.look(visitor, run_id), wanted.epochs)
-        jobs.resume(visitor, run_id, target)
+        jobs.resume(visitor, run_id, target, device)
     elif asked.action == "stop":
         jobs.stop(visitor, run_id)
     elif asked.action in get_args(Pace):
@@ -277,6 +277,8 @@ def _sentence(run: Snapshot | None) -> str:
         return "Press Train: the network starts from random weights and learns to read digits."
     if run.status == "waiting":
         return f"Waiting for a free place to train: number {run.place} in line."
+    if run.status == "starting" and run.about.device == "cuda":
+        return "Getting ready: reading the digits, waiting for a GPU…"
     if run.status == "starting":
         return "Getting ready: reading the digits…"
     if run.status == "failed":
@@ -305,10 +307,13 @@ def _progress(run: Snapshot) -> str:
         parts.append(f"{_duration(run.seconds_left)} left")
     if run.accuracy is not None:
         parts.append(f"{_percent(run.accuracy)} at the last test")
-    parts += [run.about.device, f"seed {run.config.seed}"]
+    parts += [_DEVICES[run.about.device], f"seed {run.config.seed}"]
     if run.status in ("paused", "stopping"):
         parts.insert(0, run.status)
     return " · ".join(parts)
+
+
+_DEVICES = {"cpu": "CPU", "cuda": "GPU"}
 
 
 def _samples(run: Snapshot | None) -> str:

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from .checkpoint import Checkpoint, load_network, write_atomically
+from .chunks import BorrowedTrainer
 from .history import EvalEvent, Event
 from .training import Trainer
 
@@ -36,7 +37,7 @@ class Snapshots:
         """The numbers of training examples seen, ascending."""
         return sorted(int(file.stem) for file in self.folder.glob("[0-9]*.pt"))
 
-    def keep(self, event: Event, trainer: Trainer, train_size: int) -> None:
+    def keep(self, event: Event, trainer: Trainer | BorrowedTrainer, train_size: int) -> None:
         """After each event: keep the trainer's weights if they are due.
 
         Raises CheckpointError when they cannot be written, TrainingError when they are not finite.

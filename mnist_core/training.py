@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -57,9 +57,15 @@ class Trainer:
 
     @classmethod
     def resume(
-        cls, checkpoint: Checkpoint, epochs: int | None = None, device: str | None = None
+        cls,
+        checkpoint: Checkpoint,
+        epochs: int | None = None,
+        device: str | None = None,
+        mark: bool = True,
     ) -> Trainer:
         """Go on with a run, to `epochs` in all (default: as it was), on its own device or another.
+
+        With `mark` the history shows where it went on.
 
         On another device the random state cannot be carried over; dropout then starts from the
         seed and the position, and the result is as good but not the same to the bit.
@@ -71,7 +77,7 @@ class Trainer:
         trainer.optimizer.load_state_dict({**checkpoint.optimizer, "param_groups": settings})
         _match_layout(trainer.optimizer)
         trainer.batches_done = checkpoint.batches_done
-        trainer._resumed = checkpoint.batches_done > 0
+        trainer._resumed = mark and checkpoint.batches_done > 0
         trainer.history = checkpoint.history.copy()
         if trainer.device.type == checkpoint.device:
             trainer.generator.set_state(checkpoint.generator)
@@ -90,7 +96,7 @@ class Trainer:
         """
         return (event for event in self.batches(train, test) if event is not None)
 
-    def batches(self, train: Split, test: Split) -> Iterator[Event | None]:
+    def batches(self, train: Split, test: Split) -> Generator[Event | None, None, None]:
         """`events()` with a None after every other step, for consumers that may leave at any."""
         config = self.config
         per_epoch = math.ceil(len(train) / config.batch_size)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,13 +68,16 @@ def start_server(
 ) -> Iterator[Callable[..., Server]]:
     """`start_server(data_dir=…, **environment)` → a running app; the folder is empty if not given.
 
-    Each call starts another process, with a runs folder of its own; all end with the session.
+    `program` starts it, app.py unless given. Each call starts another process, with a runs folder
+    of its own; all end with the session.
     """
     started: list[Server] = []
 
-    def start(data_dir: Path | None = None, **environment: str) -> Server:
+    def start(
+        data_dir: Path | None = None, program: Sequence[str] = ("app.py",), **environment: str
+    ) -> Server:
         folder = tmp_path_factory.mktemp("server")
-        server = _start(folder, data_dir or folder / "data", environment)
+        server = _start(folder, data_dir or folder / "data", program, environment)
         started.append(server)
         return server
 
@@ -141,7 +144,9 @@ def page(open_page):  # type: ignore[no-untyped-def]
     return open_page(viewport={"width": 1280, "height": 900})
 
 
-def _start(folder: Path, data_dir: Path, environment: dict[str, str]) -> Server:
+def _start(
+    folder: Path, data_dir: Path, program: Sequence[str], environment: dict[str, str]
+) -> Server:
     port = free_port()
     server = Server(
         url=f"http://127.0.0.1:{port}",
@@ -149,7 +154,7 @@ def _start(folder: Path, data_dir: Path, environment: dict[str, str]) -> Server:
         runs_dir=folder / "runs",
         log=folder / "log.txt",
         process=subprocess.Popen(
-            [sys.executable, str(ROOT / "app.py")],
+            [sys.executable, str(ROOT / program[0]), *program[1:]],
             cwd=folder,
             env={
                 **os.environ,

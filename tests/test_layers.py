@@ -11,6 +11,7 @@ LAYERS = [
     {"drawing", "evaluation", "checkpoint", "plots", "pictures"},
     {"reading", "inspection"},
     {"training"},
+    {"chunks"},
     {"snapshots", "runs"},
     {"gallery", "job"},
     {"jobs"},
