@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 
-# Two threads spinning against each other cost more than they save; must be set before torch loads.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+# One thread to a visitor: those of several would spin against each other, and waking a second one
+# takes longer than it saves on one digit. Must be set before torch loads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import base64
 import io
@@ -47,6 +49,7 @@ RENEW_SECONDS = 60
 
 def main() -> None:
     """Serve the page, then load what reads and trains, while the first browser loads the page."""
+    sys.setswitchinterval(0.0005)  # seconds: who draws waits less for threads that compute
     data_dir = config.writable(config.data_dir())
     runs_dir = config.writable(config.runs_dir())
     download: Any = _Later(partial(_download, data_dir))

@@ -150,7 +150,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         slots = {"MNIST_SLOTS": str(arguments.training)}
-        server = _start(Path(folder), arguments.data_dir.resolve(), slots)
+        server = _start(Path(folder), arguments.data_dir.resolve(), ("app.py",), slots)
         try:
             browser = playwright.chromium.launch(executable_path=chromium(), args=BROWSER_FLAGS)
             draw(server, 1, 5)
