@@ -20,6 +20,7 @@ import io
 from collections.abc import Callable, Generator
 from dataclasses import asdict, fields
 from functools import partial, wraps
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -224,6 +225,14 @@ def _draw_tab(weights: gr.Dropdown, network: Callable[[object], Module]) -> None
         read = sent.data["weights"]
         return _shown(lambda core: core.read_picture(network(read), io.BytesIO(content)))
 
+    def look_inside(sent: dict) -> str:
+        from mnist_core import gallery
+
+        try:
+            return gallery.look_into(network(sent["weights"]), sent["image"])
+        except MnistError as error:
+            return escape(str(error))
+
     def draw_example(digit: int) -> list[list[list[float]]]:
         from mnist_core import reading
 
@@ -237,7 +246,7 @@ def _draw_tab(weights: gr.Dropdown, network: Callable[[object], Module]) -> None
         """Read one digit from a picture file."""
         return _api_answer(lambda core: core.read_picture(network(config.SHIPPED[0]), picture))
 
-    functions = [read_drawing, read_file, draw_example]
+    functions = [read_drawing, read_file, look_inside, draw_example]
     pad = drawing_pad(functions, weights.value)
     weights.change(None, weights, pad, js="name => name", api_visibility="private")
     gr.api(read_strokes, api_name="read_strokes", concurrency_limit=8)
@@ -247,7 +256,7 @@ def _draw_tab(weights: gr.Dropdown, network: Callable[[object], Module]) -> None
 
 
 def drawing_pad(functions: list[Callable], weights: str) -> gr.HTML:
-    """The pad over its three server functions: read_drawing, read_file, draw_example."""
+    """The pad over its server functions: read_drawing, read_file, look_inside, draw_example."""
     return gr.HTML(
         weights,
         html_template=(STATIC / "pad.html").read_text(encoding="utf-8"),
@@ -523,13 +532,12 @@ def _test_tab(
 
     readers, view = [reader, against, time], [show, truth, read, order, seed]
     asked, shown = [chosen, *readers, *view], [summary, grid, matrices, page]
-    still: Any = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-    patient: Any = {**still, "show_progress": "minimal"}
-
     # By default a change made while another is under way would be dropped: hence always_last.
-    # Only a queued event makes the states that it sets report their change.
+    # Only a queued event makes the states that it sets report their change, and shows an error.
+    still: Any = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     noted: Any = {**still, "queue": True, "concurrency_limit": None}
-    inner: Any = {"fn": look_inside, "inputs": [chosen, drawing, *readers], **still}
+    patient: Any = {**noted, "show_progress": "minimal"}
+    inner: Any = {"fn": look_inside, "inputs": [chosen, drawing, *readers], **noted}
     inner["outputs"] = [detail, drawn, about]
     digits.input(lambda: (None, None, _READING), None, [chosen, drawing, grid], **still)
     gr.on(
@@ -540,18 +548,18 @@ def _test_tab(
         trigger_mode="always_last",
         **noted,
     )
-    chosen_reader = reader.change(choose, reader, time, trigger_mode="always_last", **still)
+    chosen_reader = reader.change(choose, reader, time, trigger_mode="always_last", **noted)
     chosen_reader.then(look, asked, shown, **patient).then(**inner)
     against.input(offer, against, show, **still).then(look, asked, shown, **patient).then(**inner)
     time.input(look, asked, shown, trigger_mode="always_last", **patient).then(**inner)
-    gr.on([part.input for part in view], look, asked, shown, trigger_mode="always_last", **still)
+    gr.on([part.input for part in view], look, asked, shown, trigger_mode="always_last", **noted)
     order.change(lambda order: gr.update(visible=order == "random"), order, seed, **still)
-    matrices.input(pick, None, [show, truth, read], **still).then(look, asked, shown, **still)
-    grid.submit(turn, asked, [grid, page], **still)
+    matrices.input(pick, None, [show, truth, read], **still).then(look, asked, shown, **noted)
+    grid.submit(turn, asked, [grid, page], **noted)
     grid.select(open_digit, None, [chosen, drawing], **still).then(**inner)
     own.click(open_drawing, drawing, [chosen, drawing], js=_MY_DRAWING, **still).then(**inner)
-    png.click(save_page, [page, *readers, *view], file, **still).then(None, file, js=_DOWNLOAD)
-    csv.click(save_results, readers, file, **still).then(None, file, js=_DOWNLOAD)
+    png.click(save_page, [page, *readers, *view], file, **noted).then(None, file, js=_DOWNLOAD)
+    csv.click(save_results, readers, file, **noted).then(None, file, js=_DOWNLOAD)
     return against
 
 

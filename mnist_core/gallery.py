@@ -147,7 +147,13 @@ class Gallery:
         )
 
 
-def inside(network: nn.Module, image: Tensor, read: int) -> str:
+def look_into(network: nn.Module, drawing: str) -> str:
+    """The inside of `network` on a drawing, base64 of u8 [28,28]. Raises DrawingError."""
+    image = _decoded(drawing)
+    return _inside(network, image, int(classify(network, image[None]).argmax()))
+
+
+def _inside(network: nn.Module, image: Tensor, read: int) -> str:
     """What mattered for reading u8 [28,28] as `read`, and what each stage made of it."""
     mattered = inspection.occlusion(network, image, read).numpy()
     return pictures.mattered(image.numpy(), mattered, read) + pictures.inside(
@@ -173,11 +179,11 @@ def _detail(
             f"{bars_html(reading.exp().tolist(), truth)}</div>"
         )
     read = int(next(iter(readings.values())).argmax())
+    send = "" if truth is None else '<button type="button" data-pad>To the pad</button>'
     return (
         f'<section class="digit-detail"><h3>{title}</h3><div class="digit-facts">'
-        f'<div class="digit-large">{pictures.ink(image.numpy(), title)}'
-        f'<button type="button" data-pad>To the pad</button></div>{"".join(answers)}'
-        f"</div>{inside(network, image, read)}</section>"
+        f'<div class="digit-large">{pictures.ink(image.numpy(), title)}{send}</div>'
+        f"{''.join(answers)}</div>{_inside(network, image, read)}</section>"
     )
 
 

@@ -237,6 +237,23 @@ def test_the_tally_counts_what_the_visitor_says_and_survives_a_reload(page):
     expect(page.locator(".pad-tally")).to_have_text("0 of 1 right")
 
 
+def test_the_inside_of_the_network_on_ones_own_drawing_follows_drawing_and_weights(page):
+    expect(page.locator(".pad-inside")).to_be_hidden()
+    _draw(page, DRAWINGS[4])
+    page.get_by_text("Look inside").click()
+    maps = page.locator(".pad-maps")
+    expect(maps).to_contain_text("less sure of a 4")
+    assert maps.locator(".digit-stages img").count() >= 5
+    before = maps.inner_html()
+    page.keyboard.press("Escape")
+    _draw(page, DRAWINGS[1])
+    expect(maps).to_contain_text("less sure of a 1")
+    assert maps.inner_html() != before
+    page.get_by_label("Weights that read").click()
+    page.get_by_role("option", name="Tutorial").click()
+    expect(maps.get_by_role("img", name="10 filters")).to_be_visible()
+
+
 def test_two_visitors_draw_at_once_and_each_gets_their_own_answer(open_page):
     pages = {digit: open_page() for digit in (0, 7)}
     for digit, page in pages.items():

@@ -6,6 +6,7 @@ const SEND_EVERY_MS = 100;
 const ANSWER_WITHIN_MS = 10000;
 const RETRY_AFTER_MS = 2000;
 const SPEAK_AFTER_MS = 700;
+const INSIDE_AFTER_MS = 300;
 const EXAMPLE_MS = 700;
 const STEP = 0.003; // closer points, in the unit square, are left out
 const PEN = 0.055; // width of the line shown; the one that is read has MNIST's own
@@ -173,6 +174,7 @@ function show(reply) {
   else localStorage.removeItem("mnist-lab-drawing");
   showTruth();
   speak();
+  lookInside();
 }
 
 function showSeen(image) {
@@ -184,6 +186,27 @@ function showSeen(image) {
   }
   seen.putImageData(pixels, 0, 0);
 }
+
+let looking = 0;
+let inside = null; // the answer whose inside is shown
+
+// The network's inside on the drawing, once the pen rests and while it is open.
+function lookInside() {
+  clearTimeout(looking);
+  find("inside").hidden = !answer.image;
+  if (find("inside").open && answer.image) looking = setTimeout(fetchInside, INSIDE_AFTER_MS);
+}
+
+async function fetchInside() {
+  const asked = answer;
+  if (asked === inside) return;
+  const maps = await server.look_inside({ image: asked.image, weights: props.value });
+  if (asked !== answer) return;
+  inside = asked;
+  find("maps").innerHTML = maps ?? "The server does not answer. Try again in a moment.";
+}
+
+find("inside").addEventListener("toggle", lookInside);
 
 let speaking = 0;
 
