@@ -81,7 +81,7 @@ def build(
             _draw_tab(weights, partial(_network, jobs))
         with gr.Tab("Train", id="train") as train:
             _missing_mnist(train, data_dir, download)
-            look, inputs, outputs = _train_tab(jobs, visitor)
+            look, inputs, outputs = _train_tab(jobs, visitor, data_dir)
         with gr.Tab("Test digits", id="test") as test:
             against = _test_tab(test, data_dir, download, weights, partial(_find, jobs))
         page.load(_visitor, visitor, visitor, api_visibility="private").then(
@@ -306,7 +306,7 @@ _WITH_DRAWING = "(...v) => [...v.slice(0, -1), localStorage.getItem('mnist-lab-d
 """Puts the digit last drawn in this browser, base64 of u8 [28,28], in place of the last input."""
 
 
-def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, list]:
+def _train_tab(jobs: Jobs, visitor: gr.BrowserState, data_dir: Path) -> tuple[Callable, list, list]:
     """Recipe, controls, live curve, runs. Returns what draws it anew: function, inputs, outputs."""
 
     def look(token: str, kept: Any, sent: list, epochs: int, drawing: str | None) -> list:
@@ -344,6 +344,15 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, li
         if token:
             jobs.renew(token)
 
+    def teach() -> str:
+        from mnist_core import data
+        from mnist_core.lesson import lesson
+
+        try:
+            return lesson(*data.load("mnist", data_dir))
+        except MnistError as error:
+            return escape(str(error))
+
     def fill(recipe: str) -> list:
         return [getattr(config.RECIPES.get(recipe), name, gr.skip()) for name in [*settings][1:]]
 
@@ -370,6 +379,9 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, li
         scale=0,
     )
 
+    with gr.Accordion("How it works", open=False) as works:
+        lesson = gr.HTML(_LESSON, apply_default_css=False, min_height=400)
+
     choice = gr.BrowserState(None, storage_key="mnist-lab-choice", secret="mnist-lab")
     sent = gr.State([])
     drawing, file = gr.Textbox(visible="hidden"), gr.JSON(visible="hidden")
@@ -391,6 +403,7 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState) -> tuple[Callable, list, li
     uploaded.upload(upload, [visitor, uploaded], choice, **asking).then(
         look, inputs, outputs, js=_WITH_DRAWING, **still
     )
+    works.expand(teach, None, lesson, **{**asking, "concurrency_limit": 1})
     recipe.input(fill, recipe, [*settings.values()][1:], **still)
     for name in {*settings} - {"recipe", "epochs", "seed", "log_interval"}:
         settings[name].input(lambda: config.OWN, None, recipe, **still)
@@ -619,6 +632,7 @@ Sources: [LeCun, Bottou, Bengio and Haffner 1998](https://doi.org/10.1109/5.7267
 [Yadav and Bottou 2019](https://arxiv.org/abs/1905.10498). Synthetic handwriting was written by this
 program, not by people.
 """
+_LESSON = "<p>Training a small network to show what happens…</p>"
 _READING = '<p class="digit-hint">Reading the digits…</p>'
 _DOWNLOAD = """file => {
   if (!file) return;

@@ -42,14 +42,18 @@ class TrainConfig:
     network: str = _one_of("net", NETWORKS, "which network is trained")
     dataset: str = _one_of("mnist", DATASETS, "what it is trained and tested on")
     epochs: int = _ranged(3, 1, 100, "passes over the training set, in all")
-    batch_size: int = _ranged(64, 1, 4096, "examples per step")
-    learning_rate: float = _ranged(0.01, 1e-6, 10.0, "step size of gradient descent")
-    momentum: float = _ranged(0.5, 0.0, 0.999, "share of the last step kept in the next")
-    schedule: str = _one_of("constant", SCHEDULES, "course of the learning rate over the run")
-    weight_decay: float = _ranged(0.0, 0.0, 1.0, "share of each weight added to its gradient")
-    augmentation: float = _ranged(0.0, 0.0, 3.0, "strength of random distortion, 0 for none")
+    batch_size: int = _ranged(64, 1, 4096, "examples per step: few are noisy, many are slow")
+    learning_rate: float = _ranged(0.01, 1e-6, 10.0, "length of a step; too long, and it explodes")
+    momentum: float = _ranged(0.5, 0.0, 0.999, "share of the last step in the next: smoother")
+    schedule: str = _one_of(
+        "constant", SCHEDULES, "learning rate over the run; one-cycle: up, then down to 0"
+    )
+    weight_decay: float = _ranged(0.0, 0.0, 1.0, "pull of weights to 0, against learning by heart")
+    augmentation: float = _ranged(
+        0.0, 0.0, 3.0, "random turns and distortions of digits, 0 for none"
+    )
     log_interval: int = _ranged(10, 1, 10_000, "steps between two logged losses")
-    seed: int = _ranged(1, 0, 2**31 - 1, "decides initial weights, order, dropout, distortion")
+    seed: int = _ranged(1, 0, 2**31 - 1, "decides all that is random: the same seed, the same run")
 
     def __post_init__(self) -> None:
         for f in fields(self):

@@ -267,6 +267,16 @@ def test_a_setting_out_of_range_is_a_sentence(visit):
     expect(page.locator(".run-table")).to_contain_text("None yet")
 
 
+def test_how_it_works_is_shown_on_a_run_made_for_it(visit):
+    page = visit()
+    page.get_by_role("button", name="How it works").click()
+    lesson = page.locator(".lesson")
+    expect(lesson).to_contain_text("mean and the standard deviation", timeout=PATIENCE)
+    expect(lesson).to_contain_text("measured on the digits here: 0.1307 and 0.3081")
+    expect(lesson.locator(".run-curves")).to_be_visible()
+    expect(lesson).to_contain_text("the same to the last bit")
+
+
 def test_without_mnist_the_tab_says_so_and_offers_to_fetch_it(visit, start_server):
     page = visit(url=start_server().url)
     expect(page.get_by_role("button", name="Fetch MNIST")).to_be_visible(timeout=PATIENCE)

@@ -13,7 +13,7 @@ LAYERS = [
     {"training"},
     {"chunks"},
     {"snapshots", "runs"},
-    {"gallery", "job"},
+    {"gallery", "job", "lesson"},
     {"jobs"},
     {"run_views"},
     {"cli"},
