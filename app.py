@@ -520,7 +520,7 @@ def _test_tab(
         show = gr.Radio([*SHOWS], value=SHOWS[0], label="Show", min_width=320)
         truth = choice(any_digit, value=ANY, label="Truth", min_width=70)
         read = choice(any_digit, value=ANY, label="Read as", min_width=70)
-        order = choice([*ORDERS], label="Order")
+        order = choice([*ORDERS], label="Order", min_width=180)
         seed = gr.Number(1, label="Shuffle", precision=0, visible=False, min_width=80)
     arrived = _missing_mnist(tab, data_dir, download)
     with gr.Column(visible=False) as content:

@@ -1,0 +1,56 @@
+"""No tab has a barrier that axe-core (Deque) calls serious; what cannot be seen can be operated."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+from test_app_draw import DRAWINGS, _draw, _expect_read
+
+SCREENS = {"phone": (360, 740), "wall": (1440, 900)}
+
+
+@pytest.fixture(params=SCREENS)
+def visit(request, open_page, mnist_dir):
+    """`visit(scheme)`: a new visitor's page on a small or a large screen, light or dark."""
+    width, height = SCREENS[request.param]
+    return lambda scheme: open_page(
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,
+        reduced_motion="reduce",
+    )
+
+
+def barriers(page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{violation['id']}: {node['html'][:200]}"
+        for violation in found
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_tab_has_a_serious_barrier(visit, scheme):
+    page = visit(scheme)
+    _draw(page, DRAWINGS[4])
+    _expect_read(page, 4)
+    page.get_by_text("Look inside").click()
+    expect(page.locator(".pad-maps img").first).to_be_visible()
+    assert barriers(page) == []
+    page.get_by_role("tab", name="Train").click()
+    page.get_by_role("button", name="More settings").click()
+    page.get_by_role("button", name="How it works").click()
+    expect(page.locator(".lesson")).to_be_visible(timeout=120_000)
+    assert barriers(page) == []
+    page.get_by_role("tab", name="Test digits").click()
+    page.locator(".digit-cell").first.click(timeout=120_000)
+    expect(page.locator(".digit-detail .digit-stages")).to_be_visible(timeout=60_000)
+    assert barriers(page) == []
+
+
+@pytest.mark.parametrize("tab", ["Draw", "Train", "Test digits"])
+def test_nothing_is_wider_than_a_phone(open_page, tab):
+    page = open_page(viewport={"width": 360, "height": 740}, has_touch=True)
+    page.get_by_role("tab", name=tab).click()
+    page.wait_for_timeout(1000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
