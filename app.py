@@ -518,14 +518,14 @@ def _test_tab(
         digits = choice(_DIGITS, label="Digits")
         against = choice([_NOTHING, *_shipped()], value="", label="Compare with")
         show = gr.Radio([*SHOWS], value=SHOWS[0], label="Show", min_width=320)
-        truth = choice(any_digit, value=ANY, label="Truth", min_width=70)
-        read = choice(any_digit, value=ANY, label="Read as", min_width=70)
+        truth = choice(any_digit, value=ANY, label="Truth")
+        read = choice(any_digit, value=ANY, label="Read as")
         order = choice([*ORDERS], label="Order", min_width=180)
         seed = gr.Number(1, label="Shuffle", precision=0, visible=False, min_width=80)
     arrived = _missing_mnist(tab, data_dir, download)
     with gr.Column(visible=False) as content:
+        summary = html()
         with gr.Row():
-            summary = html(min_width=320)
             time = gr.Slider(
                 0, 1, 1, step=1, label="Time", elem_classes="digit-time", min_width=240
             )
