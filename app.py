@@ -470,6 +470,8 @@ def _test_tab(
     def choose(reader: Any) -> Any:
         from mnist_core.gallery import Reader
 
+        if reader is None:  # the page was closed meanwhile, and its states with it
+            return gr.skip()
         last = len(Reader(*find(reader[0])).moments()) - 1
         return gr.update(maximum=max(last, 1), value=last, visible=last > 0)
 
