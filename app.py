@@ -18,6 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import base64
 import io
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import asdict, fields
 from functools import partial, wraps
 from html import escape
@@ -35,7 +36,7 @@ from mnist_core.view import ANY, COMPARISONS, ORDERS, SHOWS, Asked, Choice, View
 if TYPE_CHECKING:
     from torch.nn import Module
 
-    from mnist_core.chunks import Chunk, Piece
+    from mnist_core.chunks import Chunk, Lend, Piece
     from mnist_core.gallery import Gallery
     from mnist_core.jobs import Jobs, MnistDownload
     from mnist_core.reading import Reading
@@ -122,26 +123,39 @@ def _jobs(data_dir: Path, runs_dir: Path) -> Jobs:
 
     from mnist_core.data import load
     from mnist_core.jobs import Jobs, Limits
+    from mnist_core.workers import Workers
 
     slots = int(os.environ.get("MNIST_SLOTS") or max((os.cpu_count() or 1) // 2, 1))
-    lend = _lend_gpu if torch.cuda.is_available() else None
-    jobs = Jobs(runs_dir, partial(load, folder=data_dir), Limits(slots=slots), lend)
-    atexit.register(jobs.close)
+    workers = Workers(keep=slots)
+    workers.warm()
+    lenders: dict[str, Lend] = {"cpu": workers.lend}
+    if torch.cuda.is_available():
+        on_zero = gr.utils.is_zero_gpu_space()
+        lenders["cuda"] = _lend_gpu if on_zero else partial(workers.lend, device="cuda")
+    jobs = Jobs(runs_dir, partial(load, folder=data_dir), Limits(slots=slots), lenders)
+    atexit.register(workers.close)
+    atexit.register(jobs.close)  # which comes first
     return jobs
 
 
 @spaces.GPU(duration=lambda chunk: round(chunk.seconds) + GPU_START_SECONDS)
 def _train_on_gpu(chunk: Chunk) -> Generator[Piece, None, None]:
-    """A chunk on the GPU. On ZeroGPU this is a forked process, and what crosses is pickled."""
+    """A chunk on ZeroGPU, in a forked process that only pickled values leave or enter."""
     from mnist_core import chunks
 
-    yield from chunks.train(chunk, "cuda")
+    yield from chunks.train(chunk, device="cuda")
 
 
-def _lend_gpu(chunk: Chunk) -> Generator[Piece, None, None]:
-    """A chunk on the GPU; ZeroGPU's refusals are a BusyError."""
+def _lend_gpu(chunk: Chunk, wanted: Callable[[], bool]) -> Generator[Piece, None, None]:
+    """A chunk on ZeroGPU, as `chunks.Lend` says; its refusals are a BusyError."""
+    from mnist_core import chunks
+
     try:
-        yield from _train_on_gpu(chunk)
+        with closing(_train_on_gpu(chunks.bounded(chunk))) as pieces:
+            for piece in pieces:
+                yield piece
+                if not wanted():
+                    return
     except gr.Error as error:
         reason = str(error.message).strip().rstrip(".")
         raise BusyError(

@@ -121,20 +121,15 @@ class Saver:
         self.path = path
         self._next = 0.0
 
-    def offer(self, make: Callable[[], Checkpoint]) -> bool:
-        """Save unless the last save was too recent: one that took t is not repeated within 100 t.
+    @property
+    def is_due(self) -> bool:
+        """Whether the last save is long enough ago: one that took t is not repeated in 100 t."""
+        return time.monotonic() >= self._next
 
-        Returns whether it saved. Raises what `make` and `Checkpoint.save` raise.
-        """
-        if time.monotonic() < self._next:
-            return False
-        self.save(make)
-        return True
-
-    def save(self, make: Callable[[], Checkpoint]) -> None:
-        """Save now."""
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Save now. Raises CheckpointError as `Checkpoint.save` does."""
         start = time.monotonic()
-        make().save(self.path)
+        checkpoint.save(self.path)
         end = time.monotonic()
         self._next = end + 100 * (end - start)
 

@@ -1,11 +1,11 @@
-"""Training on a GPU that is lent for a short while, and may be taken back at any moment.
+"""A part of a run, trained wherever there is room: in another process, or on a GPU that is lent.
 
-A `Chunk` is what the GPU's process is asked for, and `train` what it does there, with the same
-trainer as everywhere. What comes back, piece by piece, is the last event and the run's checkpoint
-as bytes: only plain values cross, so that the process may be forked, and end, as on ZeroGPU.
-`BorrowedTrainer` takes the pieces in; wherever they break off, the run goes on from the last.
+A `Chunk` is what is asked for, and `train` what is done there, with the same trainer as everywhere.
+What comes back, piece by piece, is what happened and the run's state as bytes: only plain values
+cross, so that the process may be another, and may end at any moment; wherever the pieces break
+off, the run goes on from the last.
 
-But: how a GPU is to be had is the lender's matter; on a machine with its own, `train` is called.
+But: where a chunk is trained is the lender's matter (`Lend`); `train` itself is the simplest one.
 """
 
 from __future__ import annotations
@@ -13,120 +13,114 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator
-from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 
 from .checkpoint import Checkpoint
 from .data import Split
 from .errors import MnistError
-from .history import EvalEvent, Event
-from .training import Trainer, examples_seen
+from .history import EvalEvent, Event, History
+from .snapshots import APART
+from .training import Trainer
 
 Load = Callable[[str], tuple[Split, Split]]
 """(train, test) of a dataset by its name; raises DataError."""
 
+Reach = Literal["run", "batch", "epoch"]
+"""How far a chunk goes: to the end of the run, over one batch, to the end of the epoch."""
+
 MOST_SECONDS, LEAST_SECONDS = 30.0, 10.0
-"""How long a chunk trains: a run's last may be short, but getting a GPU takes seconds too."""
+"""How long a GPU is asked for: a run's last chunk may be short, but getting one takes seconds."""
+
+THREADS = 1
+"""torch threads of a run: those of several runs would spin against each other."""
 
 _SECONDS_PER_BATCH = 0.004  # generous: less than half of it is needed with the recipes' batches
-_PIECE_SECONDS = 0.5
+_PIECE_SECONDS = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chunk:
-    """So many `seconds` of the run that is in `state`, a checkpoint as bytes.
+    """The run in `state`, a checkpoint as bytes, as far as `reach`, for at most `seconds`.
 
-    `load` and all else can be pickled. `mark` says whether the history shows that it went on.
+    `batches_left` are those to the end of the run. `load` and all else can be pickled.
     """
 
     load: Load
     state: bytes
-    seconds: float
-    mark: bool
+    batches_left: int
+    reach: Reach = "run"
+    seconds: float = math.inf
 
 
-Piece = tuple[Event | None, bytes] | MnistError
-"""The last event since the piece before, and the checkpoint after it; or why there is none."""
+Piece = tuple[list[Event], bytes] | MnistError
+"""The events since the piece before, and the state after them; or why there is none.
 
-Lend = Callable[[Chunk], Generator[Piece, None, None]]
-"""Has a chunk trained on a GPU. Raises BusyError when there is none to be had, or no longer."""
+The state is a checkpoint whose history is empty, lest a long curve cross again and again.
+"""
+
+Lend = Callable[[Chunk, Callable[[], bool]], Generator[Piece, None, None]]
+"""Has a chunk trained, until the second argument turns false: soon after, the last piece comes.
+
+Raises BusyError when there is nothing to train it on, or no longer.
+"""
 
 
-def train(chunk: Chunk, device: str) -> Generator[Piece, None, None]:
-    """Train a chunk on "cpu" or "cuda": a piece at once, twice a second, after each evaluation and
-    at the end. An MnistError is yielded: of one raised, ZeroGPU passes on no more than the name.
+def chunk_of(checkpoint: Checkpoint, load: Load, reach: Reach, train_size: int) -> Chunk:
+    """What is left of a run over `train_size` examples."""
+    history = checkpoint.history
+    recent = History(history.steps[-1:], history.evaluations[-1:])
+    return Chunk(
+        load=load,
+        state=replace(checkpoint, history=recent).to_bytes(),
+        batches_left=batches_left(checkpoint, train_size),
+        reach=reach,
+    )
+
+
+def batches_left(checkpoint: Checkpoint, train_size: int) -> int:
+    """To the end of a run over `train_size` examples."""
+    per_epoch = math.ceil(train_size / checkpoint.config.batch_size)
+    return checkpoint.config.epochs * per_epoch - checkpoint.batches_done
+
+
+def bounded(chunk: Chunk) -> Chunk:
+    """The chunk, for as long as a GPU may be asked for at a time."""
+    needed = 1.5 * _SECONDS_PER_BATCH * chunk.batches_left
+    return replace(chunk, seconds=min(max(needed, LEAST_SECONDS), MOST_SECONDS))
+
+
+def train(
+    chunk: Chunk, wanted: Callable[[], bool] = lambda: True, device: str = "cpu"
+) -> Generator[Piece, None, None]:
+    """Train a chunk on "cpu" or "cuda", until it ends or, within a batch, is no longer `wanted`.
+
+    A piece comes at once, some times a second, more often while all is new, after each evaluation
+    and at the end. An MnistError is yielded: of one raised ZeroGPU passes on no more than its name.
     """
-    torch.set_num_threads(1)  # a forked process cannot use its parent's OpenMP threads
+    torch.set_num_threads(THREADS)  # nor can a forked process use its parent's OpenMP threads
     try:
-        trainer = Trainer.resume(Checkpoint.from_bytes(chunk.state), device=device, mark=chunk.mark)
-        yield from _pieces(trainer, *chunk.load(trainer.config.dataset), chunk.seconds)
+        trainer = Trainer.resume(Checkpoint.from_bytes(chunk.state), device=device, mark=False)
+        train, test = chunk.load(trainer.config.dataset)
+        yield from _pieces(trainer, train, test, chunk, wanted)
     except MnistError as error:
         yield error
 
 
-class BorrowedTrainer:
-    """A `Trainer` whose batches are done elsewhere; its `model` is a copy on the CPU."""
-
-    def __init__(self, checkpoint: Checkpoint, load: Load, lend: Lend) -> None:
-        self.model = checkpoint.network()
-        self.history = checkpoint.history.copy()
-        self._load, self._lend, self._last = load, lend, checkpoint
-        self._mark = True
-
-    def batches(self, train: Split, test: Split) -> Generator[Event | None, None, None]:
-        """As of `Trainer`, but with one event or None for all the batches of a piece.
-
-        Raises what `Trainer.batches` raises, and what the lender does.
-        """
-        while not self._is_done(len(train)):
-            with closing(self._lend(self._chunk(len(train)))) as pieces:
-                for piece in pieces:
-                    if isinstance(piece, MnistError):
-                        raise piece
-                    event, state = piece
-                    self._take(Checkpoint.from_bytes(state))
-                    yield event
-
-    def examples_seen(self, count: int) -> int:
-        """Training examples seen so far, in a run over a training set of `count`."""
-        return examples_seen(self._last.batches_done, self._last.config.batch_size, count)
-
-    def checkpoint(self) -> Checkpoint:
-        """The run as the last piece left it."""
-        return self._last
-
-    def _chunk(self, count: int) -> Chunk:
-        needed = 1.5 * _SECONDS_PER_BATCH * (self._batches(count) - self._last.batches_done)
-        seconds = min(max(needed, LEAST_SECONDS), MOST_SECONDS)
-        return Chunk(load=self._load, state=self._last.to_bytes(), seconds=seconds, mark=self._mark)
-
-    def _take(self, checkpoint: Checkpoint) -> None:
-        self._last, self._mark = checkpoint, False
-        self.model.load_state_dict(checkpoint.model)
-        self.history.steps[:] = checkpoint.history.steps
-        self.history.evaluations[:] = checkpoint.history.evaluations
-        self.history.resumes[:] = checkpoint.history.resumes
-
-    def _is_done(self, count: int) -> bool:
-        evaluations = self.history.evaluations
-        return self._last.batches_done == self._batches(count) and bool(
-            evaluations and evaluations[-1].examples_seen == self.examples_seen(count)
-        )
-
-    def _batches(self, count: int) -> int:
-        return self._last.config.epochs * math.ceil(count / self._last.config.batch_size)
-
-
 def _pieces(
-    trainer: Trainer, train: Split, test: Split, seconds: float
+    trainer: Trainer, train: Split, test: Split, chunk: Chunk, wanted: Callable[[], bool]
 ) -> Generator[Piece, None, None]:
-    end, due, last = time.monotonic() + seconds, 0.0, None
+    end, due, seen = time.monotonic() + chunk.seconds, 0.0, trainer.examples_seen(len(train))
+    events: list[Event] = []
     for event in trainer.batches(train, test):
-        now, last = time.monotonic(), event or last
-        if isinstance(event, EvalEvent) or now > min(due, end):
-            yield last, trainer.checkpoint().to_bytes()
-            due, last = time.monotonic() + _PIECE_SECONDS, None
-        if now > end:
+        is_test, now = isinstance(event, EvalEvent), time.monotonic()
+        is_last = chunk.reach == ("epoch" if is_test else "batch") or now > end or not wanted()
+        is_news = event is not None and trainer.examples_seen(len(train)) >= APART * seen
+        events += [event] if event else []
+        if is_last or is_test or is_news or now > due:
+            yield events, replace(trainer.checkpoint(), history=History()).to_bytes()
+            due, seen, events = now + _PIECE_SECONDS, trainer.examples_seen(len(train)), []
+        if is_last:
             return

@@ -60,7 +60,7 @@ def train(options: argparse.Namespace) -> int:
     trainer, folder = _resumed(options) if options.resume else _fresh(options)
     splits = _data(trainer.config.dataset, options)
     saver, snapshots = Saver(folder / CHECKPOINT), Snapshots(folder / CHECKPOINT)
-    saver.save(trainer.checkpoint)
+    saver.save(trainer.checkpoint())
     say = _silent if options.quiet else tqdm.write
     say(f"{_summary(trainer)} → {folder}")
     with _stop_signal() as stopped:
@@ -68,11 +68,16 @@ def train(options: argparse.Namespace) -> int:
             if isinstance(event, EvalEvent):
                 say(_epoch_line(trainer.config, event, len(splits[0])))
             if event is not None:
-                saver.offer(trainer.checkpoint)
-                snapshots.keep(event, trainer, len(splits[0]))
+                if saver.is_due:
+                    saver.save(trainer.checkpoint())
+                snapshots.keep(
+                    trainer.examples_seen(len(splits[0])),
+                    isinstance(event, EvalEvent),
+                    lambda: trainer.checkpoint().model,
+                )
             if stopped:
                 break
-    saver.save(trainer.checkpoint)
+    saver.save(trainer.checkpoint())
     _write_history(folder / HISTORY, trainer)
     if stopped:
         command = f"python -m mnist_core train --resume {shlex.quote(str(folder))}"

@@ -1,8 +1,9 @@
-"""One training run: idle, or training on a thread that can be looked at, paused and stopped.
+"""One training run: idle, or under way, when it can be looked at, paused and stopped.
 
-It is saved when it begins, whenever it pauses or stops, and in between as often as costs 1 % of
-its time. Pages look at a `Snapshot`; how the network as it is reads a few digits is computed by
-the run's own thread, and only while somebody watches.
+It is trained in chunks by whoever lends room for them (see `chunks`); a thread of the job's takes
+in the pieces, and saves when it begins, whenever it pauses or stops, and in between as often as
+costs 1 % of its time. Pages look at a `Snapshot`; how the network as it is reads a few digits is
+computed by that thread, and only while somebody watches.
 
 But: a job does not know whose it is, nor when it may train; see `jobs`.
 """
@@ -10,27 +11,26 @@ But: a job does not know whose it is, nor when it may train; see `jobs`.
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from .checkpoint import Checkpoint, Saver
-from .chunks import BorrowedTrainer, Chunk, Lend, Load, Piece
+from .chunks import Lend, Load, Piece, Reach, batches_left, chunk_of
 from .config import TUTORIAL, TrainConfig
 from .data import Split
 from .errors import BusyError, CheckpointError, MnistError
 from .evaluation import classify
-from .history import EvalEvent, Event, History
+from .history import EvalEvent, History
 from .runs import About, RunFolder
 from .snapshots import Snapshots
 from .training import Trainer, examples_seen
@@ -43,10 +43,6 @@ ACTIVE = ("waiting", "starting", "running", "paused", "stopping")
 Pace = Literal["run", "batch", "epoch", "pause"]
 """Train on; train one batch, or to the end of the epoch, and pause; pause now."""
 
-THREADS = 1
-"""torch threads of a run: those of several runs would spin against each other."""
-NICENESS = 10
-"""Of a run's thread, above the server's own: a drawing is answered first."""
 SAMPLES = 6
 _READ_SECONDS, _WATCHED_SECONDS = 0.3, 5.0
 
@@ -169,15 +165,18 @@ class TrainingJob:
             self.about = about
 
     def launch(
-        self, load: Load, lend: Lend | None, unseen_seconds: float, ended: Callable[[], None]
+        self, load: Load, lend: Lend, unseen_seconds: float, ended: Callable[[], None]
     ) -> None:
-        """Train on a thread of its own; `ended` is called at its end. `lend` gets a GPU."""
-        self._stop, self._pace, self._lend = False, "run", lend
+        """Have it trained by what is lent, on a thread of its own; `ended` is called at its end."""
+        self._stop, self._pace = False, "run"
         self._progress.clear()
         self.update("starting")
-        arguments = (load, unseen_seconds, ended)
+        # In the visitor's context, since that knows their language.
+        arguments = (self._run, load, lend, unseen_seconds, ended)
         name = f"run {self.folder.path.name}"
-        self.thread = threading.Thread(target=self._run, args=arguments, name=name, daemon=True)
+        self.thread = threading.Thread(
+            target=self.context.copy().run, args=arguments, name=name, daemon=True
+        )
         self.thread.start()
 
     def stop(self) -> None:
@@ -218,9 +217,11 @@ class TrainingJob:
                 reading=self._reading,
             )
 
-    def _run(self, load: Load, unseen_seconds: float, ended: Callable[[], None]) -> None:
+    def _run(
+        self, load: Load, lend: Lend, unseen_seconds: float, ended: Callable[[], None]
+    ) -> None:
         try:
-            self.update(*self._train(load, unseen_seconds))
+            self.update(*self._train(load, lend, unseen_seconds))
         except MnistError as error:
             self.update("failed", str(error))
         except Exception:
@@ -229,68 +230,117 @@ class TrainingJob:
         finally:
             ended()
 
-    def _train(self, load: Load, unseen_seconds: float) -> tuple[Status, str]:
-        torch.set_num_threads(THREADS)
-        _give_way()
-        train, test = load(self.about.config.dataset)
-        trainer = self._trainer(load)
-        saver, snapshots = Saver(self.folder.checkpoint), Snapshots(self.folder.checkpoint)
-        saver.save(trainer.checkpoint)
-        self._show(trainer, train, test)
-        status: Status = "paused"
-        while status == "paused":
-            try:
-                with closing(trainer.batches(train, test)) as batches:
-                    status = self._follow(batches, trainer, saver, snapshots, unseen_seconds)
-            except BusyError as error:  # the GPU that was lent is gone
-                saver.save(trainer.checkpoint)
-                return "stopped", str(error)
-            saver.save(trainer.checkpoint)
-            if status == "paused" and not self._pause(unseen_seconds):
-                status = "stopped"
-        unseen = status == "stopped" and not self._stop
-        return status, "Nobody looked at the run for a while." if unseen else ""
+    def _train(self, load: Load, lend: Lend, unseen_seconds: float) -> tuple[Status, str]:
+        run, snapshots = self._begin(*load(self.about.config.dataset)), Snapshots(self._file)
+        saver = Saver(self._file)
+        saver.save(run)
+        try:
+            while not self._is_done(run):
+                if self._stop or self.seconds_unused > unseen_seconds:
+                    return "stopped", "" if self._stop else "Nobody looked at the run for a while."
+                pace = self._pace
+                if pace == "pause":
+                    saver.save(run)
+                    self._pause(unseen_seconds)
+                    continue
+                with closing(self._pieces(run, pace, load, lend, unseen_seconds)) as pieces:
+                    for piece in pieces:
+                        run = self._take(run, piece, snapshots)
+                        if saver.is_due:
+                            saver.save(run)
+        except BusyError as error:  # what was lent is gone
+            return "stopped", str(error)
+        finally:
+            saver.save(run)
+        return "finished", ""
 
-    def _follow(
-        self,
-        batches: Iterator[Event | None],
-        trainer: Trainer | BorrowedTrainer,
-        saver: Saver,
-        snapshots: Snapshots,
-        unseen_seconds: float,
-    ) -> Status:
-        """Take the batches in until the run ends, or has to pause or stop."""
-        for event in batches:
-            self._note(trainer)
-            if event is not None:
-                saver.offer(trainer.checkpoint)
-                snapshots.keep(event, trainer, self.about.train_size)
-            if self._stop or self.seconds_unused > unseen_seconds:
-                return "stopped"
-            if self._has_to_pause(event):
-                return "paused"
-        return "finished"
+    @property
+    def _file(self) -> Path:
+        return self.folder.checkpoint
 
-    def _trainer(self, load: Load) -> Trainer | BorrowedTrainer:
+    def _begin(self, train: Split, test: Split) -> Checkpoint:
+        """The run as it was saved, or before its first step, for `look` to see from now on."""
         config = self.about.config
-        if self.folder.checkpoint.exists() or self._history.evaluations:
-            begun = Checkpoint.load(self.folder.checkpoint)
+        if self._file.exists() or self._history.evaluations:
+            begun = Checkpoint.load(self._file)
             checkpoint = replace(begun, config=replace(begun.config, epochs=config.epochs))
         else:
             checkpoint = Trainer.fresh(config).checkpoint()
-        if self.about.device == "cpu":
-            return Trainer.resume(checkpoint, device="cpu")
-        return BorrowedTrainer(checkpoint, load, self._borrow)
+        if self.about.train_size != len(train):
+            self.describe(train_size=len(train))
+        seen, resumes = self._seen(checkpoint), checkpoint.history.resumes
+        if seen and seen not in resumes:
+            resumes.append(seen)
+        with self._changed:
+            self._history, self._model = checkpoint.history, checkpoint.network()
+            self._samples = Split(test.images[:SAMPLES], test.labels[:SAMPLES])
+            self._examples_seen = seen
+            self._read()
+        return checkpoint
 
-    def _borrow(self, chunk: Chunk) -> Generator[Piece, None, None]:
-        """Have the GPU lent in the visitor's name, which is in the context of their request."""
-        assert self._lend is not None
-        pieces, context = self._lend(chunk), self.context
+    def _seen(self, checkpoint: Checkpoint) -> int:
+        size = checkpoint.config.batch_size
+        return examples_seen(checkpoint.batches_done, size, self.about.train_size)
+
+    def _is_done(self, checkpoint: Checkpoint) -> bool:
+        tests = checkpoint.history.evaluations
+        return batches_left(checkpoint, self.about.train_size) == 0 and bool(
+            tests and tests[-1].examples_seen == self._seen(checkpoint)
+        )
+
+    def _pieces(
+        self, run: Checkpoint, reach: Reach, load: Load, lend: Lend, unseen_seconds: float
+    ) -> Generator[Piece, None, None]:
+        """A chunk, lent in the visitor's name, which is in the context of their request."""
+
+        def wanted() -> bool:
+            return self._pace == reach and not self._stop and self.seconds_unused <= unseen_seconds
+
+        pieces = lend(chunk_of(run, load, reach, self.about.train_size), wanted)
+        context, last = self.context, None
         try:
             while (piece := context.run(next, pieces, None)) is not None:
                 yield piece
+                last = piece
         finally:
             context.run(pieces.close)
+        with self._changed:
+            if self._pace == reach and _reached(reach, last):
+                self._pace = "pause"
+
+    def _take(self, before: Checkpoint, piece: Piece, snapshots: Snapshots) -> Checkpoint:
+        """The run after a piece; read the digits shown with it, if a page watches.
+
+        Raises the piece if it is an MnistError.
+        """
+        if isinstance(piece, MnistError):
+            raise piece
+        events, state = piece
+        checkpoint = replace(Checkpoint.from_bytes(state), history=before.history)
+        now = time.monotonic()
+        with self._changed:
+            for event in events:
+                self._history.add(event)
+            if self.status != "stopping":
+                self.status = "running"
+            self._examples_seen = self._seen(checkpoint)
+            self._progress.append((now, self._examples_seen))
+            if self._model is not None and now - self._seen_at < _WATCHED_SECONDS:
+                self._model.load_state_dict(checkpoint.model)
+                self._read()
+        if events:
+            is_test = isinstance(events[-1], EvalEvent)
+            snapshots.keep(self._examples_seen, is_test, lambda: checkpoint.model)
+        return checkpoint
+
+    def _pause(self, unseen_seconds: float) -> None:
+        """Wait for another wish, still reading what is drawn."""
+        with self._changed:
+            self.status, self._pace_since = "paused", time.monotonic()
+            self._progress.clear()
+            while self._pace == "pause" and not self._stop and self.seconds_unused < unseen_seconds:
+                self._read()
+                self._changed.wait(_READ_SECONDS)
 
     def show_samples(self, load: Load) -> None:
         """Have six test digits read by an idle run too, in a while; without its data, none."""
@@ -299,51 +349,12 @@ class TrainingJob:
             threading.Thread(target=self._fetch_samples, args=(load,), daemon=True).start()
 
     def _fetch_samples(self, load: Load) -> None:
-        _give_way()
         with suppress(MnistError):
             _, test = load(self.about.config.dataset)
             with self._changed:
                 if self._samples is None:
                     self._samples = Split(test.images[:SAMPLES], test.labels[:SAMPLES])
                     self._read()
-
-    def _show(self, trainer: Trainer | BorrowedTrainer, train: Split, test: Split) -> None:
-        """Let `look` see the trainer's own history and network from now on."""
-        if self.about.train_size != len(train):
-            self.describe(train_size=len(train))
-        with self._changed:
-            self._history, self._model = trainer.history, trainer.model
-            self._samples = Split(test.images[:SAMPLES], test.labels[:SAMPLES])
-            self._examples_seen = trainer.examples_seen(len(train))
-            self._read()
-
-    def _note(self, trainer: Trainer | BorrowedTrainer) -> None:
-        """Take over the trainer's progress; read the digits shown, if a page watches."""
-        now = time.monotonic()
-        with self._changed:
-            if self.status != "stopping":
-                self.status = "running"
-            self._examples_seen = trainer.examples_seen(self.about.train_size)
-            if not self._progress or now - self._progress[-1][0] > _READ_SECONDS:
-                self._progress.append((now, self._examples_seen))
-                if now - self._seen_at < _WATCHED_SECONDS:
-                    self._read()
-
-    def _has_to_pause(self, event: Event | None) -> bool:
-        with self._changed:
-            if self._pace == ("epoch" if isinstance(event, EvalEvent) else "batch"):
-                self._pace = "pause"
-            return self._pace == "pause" and not self._stop
-
-    def _pause(self, unseen_seconds: float) -> bool:
-        """Wait, still reading what is drawn, and tell whether to go on."""
-        with self._changed:
-            self.status, self._pace_since = "paused", time.monotonic()
-            self._progress.clear()
-            while self._pace == "pause" and not self._stop and self.seconds_unused < unseen_seconds:
-                self._read()
-                self._changed.wait(_READ_SECONDS)
-            return self._pace != "pause" and not self._stop
 
     def _read(self) -> None:
         """Have the network as it is read the samples and the visitor's drawing."""
@@ -383,10 +394,13 @@ def open_job(folder: RunFolder) -> TrainingJob:
     return job
 
 
-def _give_way() -> None:
-    """Make this thread yield to those that answer visitors, where a thread can be niced alone."""
-    if sys.platform == "linux":
-        os.nice(NICENESS)
+def _reached(reach: Reach, piece: Piece | None) -> bool:
+    """Whether a chunk's last piece is where a step was to end."""
+    if reach == "run" or piece is None or isinstance(piece, MnistError):
+        return False
+    events, _ = piece
+    is_test = bool(events) and isinstance(events[-1], EvalEvent)
+    return is_test == (reach == "epoch")
 
 
 def _same(drawing: Tensor, other: Tensor | None) -> bool:

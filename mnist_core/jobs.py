@@ -1,8 +1,8 @@
 """All visitors' training runs: begun, found again, and let train as there is room.
 
-A bounded number of runs train at the same time, each on a thread of its own (see `job`); others
-wait in line. Every method takes the visitor's token and finds only that visitor's runs (see
-`runs`), so someone else's run id is as unknown as one that never was.
+A bounded number of runs train at the same time (see `job`); others wait in line. Every method
+takes the visitor's token and finds only that visitor's runs (see `runs`), so someone else's run id
+is as unknown as one that never was.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 
 from torch import Tensor
 
 from .checkpoint import Checkpoint, load_tutorial
-from .chunks import Lend, Load
+from .chunks import Lend, Load, train
 from .config import TrainConfig
 from .data import fetch_mnist, fetched_share
 from .errors import BusyError, CheckpointError, ConfigError, MnistError
@@ -58,11 +59,14 @@ class Jobs:
         runs_dir: Path,
         load: Load,
         limits: Limits | None = None,
-        lend: Lend | None = None,
+        lenders: Mapping[str, Lend] | None = None,
     ) -> None:
-        """Over one folder; `lend` is how a GPU is had, None where there is none."""
+        """Over one folder; `lenders` have a run trained, by its device: "cpu", "cuda".
+
+        Without them, each trains on the CPU on its own thread.
+        """
         self._runs, self._load, self._limits = Runs(runs_dir), load, limits or Limits()
-        self._lend = lend
+        self._lenders = lenders or {"cpu": train}
         self._lock = threading.RLock()
         self._jobs: dict[RunFolder, TrainingJob] = {}
         self._training: set[TrainingJob] = set()
@@ -201,7 +205,8 @@ class Jobs:
                 job.update("stopped", "Nobody looked at the run while it waited.")
             else:
                 self._training.add(job)
-                job.launch(self._load, self._lend, unseen_seconds, lambda job=job: self._ended(job))  # type: ignore[misc]
+                lend, ended = self._lenders[job.about.device], partial(self._ended, job)
+                job.launch(self._load, lend, unseen_seconds, ended)
         for place, job in enumerate(self._line, 1):
             job.update("waiting", place=place)
 
@@ -213,7 +218,7 @@ class Jobs:
     def _check_device(self, device: str) -> None:
         if device not in ("cpu", "cuda"):
             raise ConfigError("A run trains on cpu or cuda.")
-        if device == "cuda" and self._lend is None:
+        if device not in self._lenders:
             raise ConfigError("There is no GPU here; train on the CPU.")
 
     def _check_active(self, visitor: str) -> None:

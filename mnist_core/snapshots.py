@@ -10,15 +10,13 @@ But: no run can be resumed from these; momentum and random states are in the che
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .checkpoint import Checkpoint, load_network, write_atomically
-from .chunks import BorrowedTrainer
-from .history import EvalEvent, Event
-from .training import Trainer
 
 MOST = 20
 """Snapshots kept of one run."""
@@ -37,16 +35,16 @@ class Snapshots:
         """The numbers of training examples seen, ascending."""
         return sorted(int(file.stem) for file in self.folder.glob("[0-9]*.pt"))
 
-    def keep(self, event: Event, trainer: Trainer | BorrowedTrainer, train_size: int) -> None:
-        """After each event: keep the trainer's weights if they are due.
+    def keep(self, seen: int, is_test: bool, weights: Callable[[], dict[str, Tensor]]) -> None:
+        """Keep a network's `weights` after `seen` examples if they are due, as after each test.
 
-        Raises CheckpointError when they cannot be written, TrainingError when they are not finite.
+        Raises CheckpointError when they cannot be written, and what `weights` raises.
         """
-        seen, moments = trainer.examples_seen(train_size), self.moments()
+        moments = self.moments()
         before = max((moment for moment in moments if moment < seen), default=None)
-        if before is None or seen >= APART * before or isinstance(event, EvalEvent):
-            weights = trainer.checkpoint().model
-            write_atomically(self._file(seen), lambda file: torch.save(weights, file))
+        if before is None or seen >= APART * before or is_test:
+            state = weights()
+            write_atomically(self._file(seen), lambda file: torch.save(state, file))
             self._thin_out(sorted({*moments, seen}))
 
     def network(self, moment: int, name: str) -> nn.Module:

@@ -57,7 +57,7 @@ import app  # noqa: E402  (imports spaces, which reads the environment)
 from mnist_core import chunks  # noqa: E402
 
 train = chunks.train
-chunks.train = lambda chunk, device: train(chunk, "cpu")
+chunks.train = lambda chunk, device: train(chunk, device="cpu")
 chunks.MOST_SECONDS, app.RENEW_SECONDS = 3, 1
 spaces.zero.torch.init = spaces.zero.torch.move = lambda *_, **__: None
 app.main()

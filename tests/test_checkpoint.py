@@ -201,10 +201,9 @@ def test_a_pair_that_does_not_belong_together_is_refused(trained, tmp_path):
         load_tutorial(pair[0], pair[0])
 
 
-def test_a_saver_saves_first_at_once_and_then_not_again_so_soon(trained, tmp_path):
+def test_a_save_is_due_at_once_and_then_not_again_so_soon(trained, tmp_path):
     saver = Saver(tmp_path / "checkpoint.pt")
-    assert saver.offer(lambda: trained)
-    assert not saver.offer(lambda: pytest.fail("asked for a checkpoint it did not need"))
-    (tmp_path / "checkpoint.pt").unlink()
-    saver.save(lambda: trained)
+    assert saver.is_due
+    saver.save(trained)
+    assert not saver.is_due
     assert Checkpoint.load(tmp_path / "checkpoint.pt").batches_done == trained.batches_done

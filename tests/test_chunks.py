@@ -1,10 +1,9 @@
-"""Runs on a GPU that is lent chunk by chunk, the CPU of a forked process standing in for it."""
+"""Runs in chunks: on a GPU that is lent, for which a forked process stands in, and by workers."""
 
 import contextvars
 import os
 import signal
-import time
-from functools import partial
+from contextlib import closing
 
 import gradio as gr
 import pytest
@@ -15,10 +14,10 @@ from zero_gpu import lent
 
 from mnist_core import chunks
 from mnist_core.checkpoint import Checkpoint
-from mnist_core.chunks import BorrowedTrainer, Chunk
+from mnist_core.chunks import bounded, chunk_of
 from mnist_core.config import TrainConfig
 from mnist_core.errors import BusyError, ConfigError
-from mnist_core.history import EvalEvent
+from mnist_core.history import EvalEvent, StepEvent
 from mnist_core.jobs import Jobs
 from mnist_core.runs import new_visitor
 from mnist_core.training import Trainer
@@ -47,15 +46,19 @@ def gpu(tmp_path, monkeypatch):
 class Gpu:
     def __init__(self, folder):
         self.asked, self.processes, self.refusal = [], [], ""
-        self.lent = lent(partial(chunks.train, device="cpu"), self.processes)
-        self.jobs = Jobs(folder, load, lend=self.lend)
+        self.lent = lent(chunks.train, self.processes)
+        self.jobs = Jobs(folder, load, lenders={"cpu": chunks.train, "cuda": self.lend})
 
-    def lend(self, chunk):
+    def lend(self, chunk, wanted):
         self.asked.append(chunk)
         if self.refusal:
             raise BusyError(self.refusal)
         try:
-            yield from self.lent(chunk)
+            with closing(self.lent(bounded(chunk))) as pieces:
+                for piece in pieces:
+                    yield piece
+                    if not wanted():
+                        return
         except gr.Error as error:
             raise BusyError(f"No GPU: {error.message}") from error
 
@@ -69,7 +72,7 @@ def saved(gpu, visitor, run_id):
 
 
 def test_a_run_in_chunks_equals_the_run_in_one(gpu, monkeypatch):
-    monkeypatch.setattr(chunks, "MOST_SECONDS", 0.1)  # a part of an epoch each
+    monkeypatch.setattr(chunks, "MOST_SECONDS", 0.02)  # a part of an epoch each
     visitor = new_visitor()
     run_id = gpu.jobs.start(visitor, SHORT, "cuda")
     run = ended(gpu.jobs, visitor, run_id)
@@ -152,15 +155,15 @@ def test_what_fails_in_the_process_arrives_as_its_sentence(gpu):
     saved(gpu, visitor, run_id)
 
 
-def test_a_gpu_is_asked_for_in_the_context_of_the_visitors_last_request(gpu):
+def test_a_gpu_is_asked_for_in_the_context_of_the_visitors_last_request(gpu, tmp_path):
     request = contextvars.ContextVar("request", default="nobody")
-    seen, lend = [], gpu.lend
+    seen = []
 
-    def noting(chunk):
+    def noting(chunk, wanted):
         seen.append(request.get())
-        yield from lend(chunk)
+        yield from gpu.lend(chunk, wanted)
 
-    gpu.jobs._lend = noting
+    gpu.jobs = Jobs(tmp_path / "noted", load, lenders={"cuda": noting})
     visitor = new_visitor()
 
     def of_request(name, ask, *arguments):
@@ -178,32 +181,31 @@ def test_a_gpu_is_asked_for_in_the_context_of_the_visitors_last_request(gpu):
     assert seen == ["first", "second"]
 
 
-def test_the_time_asked_for_is_that_of_the_batches_that_remain_but_bounded(gpu):
+def test_the_time_asked_for_is_that_of_the_batches_that_remain_but_bounded():
     asked = []
-
-    def refuse(chunk):
-        asked.append(chunk.seconds)
-        raise BusyError("There is none.")
-
     for epochs, batch_size in ((1, 64), (30, 8), (100, 8)):
-        config = TrainConfig(epochs=epochs, batch_size=batch_size)
-        trainer = BorrowedTrainer(Trainer.fresh(config).checkpoint(), load, refuse)
-        with pytest.raises(BusyError):
-            next(trainer.batches(TRAIN, TEST))
+        fresh = Trainer.fresh(TrainConfig(epochs=epochs, batch_size=batch_size)).checkpoint()
+        asked.append(bounded(chunk_of(fresh, load, "run", len(TRAIN))).seconds)
     assert asked == [10, pytest.approx(30 * 80 * 0.006), 30]
 
 
 def test_pieces_come_at_once_after_every_evaluation_and_at_the_end():
-    state = Trainer.fresh(SHORT).checkpoint().to_bytes()
-    chunk = Chunk(load=load, state=state, seconds=60, mark=True)
-    start = time.monotonic()
-    pieces = list(chunks.train(chunk, "cpu"))
+    chunk = chunk_of(Trainer.fresh(SHORT).checkpoint(), load, "run", len(TRAIN))
+    pieces = list(chunks.train(chunk))
     states = [Checkpoint.from_bytes(state).batches_done for _, state in pieces]
-    evaluated = [done for (event, _), done in zip(pieces, states, strict=True)
-                 if isinstance(event, EvalEvent)]  # fmt: skip
+    evaluated = [done for (events, _), done in zip(pieces, states, strict=True)
+                 if events and isinstance(events[-1], EvalEvent)]  # fmt: skip
     assert evaluated == [0, 40, 80, 120]
     assert states == sorted(states)
-    assert len(pieces) <= 6 + (time.monotonic() - start) / 0.5
+    losses = [event for events, _ in pieces for event in events if isinstance(event, StepEvent)]
+    assert [event.examples_seen for event in losses] == list(range(0, 1920, 80))
+
+
+def test_what_is_no_longer_wanted_ends_within_a_batch():
+    chunk = chunk_of(Trainer.fresh(LONG).checkpoint(), load, "run", len(TRAIN))
+    asked = iter([True] * 7)
+    pieces = list(chunks.train(chunk, lambda: next(asked, False)))
+    assert Checkpoint.from_bytes(pieces[-1][1]).batches_done == 7  # and the evaluation before
 
 
 def test_without_a_gpu_none_can_be_chosen(tmp_path):
@@ -215,12 +217,16 @@ def test_without_a_gpu_none_can_be_chosen(tmp_path):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_on_cuda_a_run_in_chunks_equals_the_run_in_one(monkeypatch):
+def test_on_cuda_a_run_in_chunks_equals_the_run_in_one(tmp_path, monkeypatch):
     monkeypatch.setattr(chunks, "MOST_SECONDS", 0.1)
-    straight = Trainer.fresh(SHORT, "cuda")
-    borrowed = BorrowedTrainer(
-        Trainer.fresh(SHORT).checkpoint(), load, partial(chunks.train, device="cuda")
-    )
-    for trainer in (straight, borrowed):
-        assert sum(1 for _ in trainer.batches(TRAIN, TEST)) > 4
-    assert losses(borrowed.checkpoint()) == losses(straight.checkpoint())
+    straight, visitor = Trainer.fresh(SHORT, "cuda"), new_visitor()
+    list(straight.batches(TRAIN, TEST))
+
+    def lend(chunk, wanted):
+        return chunks.train(bounded(chunk), wanted, "cuda")
+
+    jobs = Jobs(tmp_path, load, lenders={"cuda": lend})
+    run_id = jobs.start(visitor, SHORT, "cuda")
+    assert ended(jobs, visitor, run_id).status == "finished"
+    checkpoint = Checkpoint.load(jobs.checkpoint_file(visitor, run_id))
+    assert losses(checkpoint) == losses(straight.checkpoint())

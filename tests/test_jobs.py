@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -332,17 +331,6 @@ def test_a_drawing_is_read_by_the_network_as_it_learns(make_jobs):
     ended(jobs, visitor, run_id)
     reading = make_jobs().look(visitor, run_id, drawing).reading
     assert int(reading.argmax()) == truth
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="niceness is a thread's own on Linux alone")
-def test_training_gives_way_to_those_who_draw(make_jobs):
-    jobs, visitor = make_jobs(), new_visitor()
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    run_id = jobs.start(visitor, LONG)
-    under_way(jobs, visitor, run_id)
-    (thread,) = [one for one in threading.enumerate() if one.name == f"run {run_id}"]
-    assert os.getpriority(os.PRIO_PROCESS, thread.native_id) > before
-    assert os.getpriority(os.PRIO_PROCESS, 0) == before
 
 
 def test_watching_changes_nothing_in_the_result(make_jobs):

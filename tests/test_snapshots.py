@@ -7,6 +7,7 @@ from digits import small_split
 from mnist_core import snapshots
 from mnist_core.config import TrainConfig
 from mnist_core.errors import CheckpointError
+from mnist_core.history import EvalEvent
 from mnist_core.snapshots import Snapshots
 from mnist_core.training import Trainer
 
@@ -20,8 +21,9 @@ def trained(path, **settings):
     )
     kept, seen = Snapshots(path), {}
     for event in trainer.events(TRAIN, TEST):
-        kept.keep(event, trainer, len(TRAIN))
-        seen[trainer.examples_seen(len(TRAIN))] = trainer.checkpoint().model
+        weights, now = trainer.checkpoint().model, trainer.examples_seen(len(TRAIN))
+        kept.keep(now, isinstance(event, EvalEvent), lambda weights=weights: weights)
+        seen[now] = weights
     return kept, seen
 
 

@@ -47,8 +47,8 @@ def our_seconds(folder: Path, train: data.Split, test: data.Split) -> float:
 
     def epoch() -> None:
         for _ in range(-(-len(train) // TUTORIAL.batch_size)):
-            if next(events) is not None:
-                saver.offer(trainer.checkpoint)
+            if next(events) is not None and saver.is_due:
+                saver.save(trainer.checkpoint())
 
     return _seconds(epoch)
 
