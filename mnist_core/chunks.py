@@ -37,6 +37,9 @@ MOST_SECONDS, LEAST_SECONDS = 30.0, 10.0
 THREADS = 1
 """torch threads of a run: those of several runs would spin against each other."""
 
+SAMPLES = 6
+"""Test digits that are shown while a run trains."""
+
 _SECONDS_PER_BATCH = 0.004  # generous: less than half of it is needed with the recipes' batches
 _PIECE_SECONDS = 0.3
 
@@ -50,16 +53,37 @@ class Chunk:
 
     load: Load
     state: bytes
-    batches_left: int
+    batches_left: float
     reach: Reach = "run"
     seconds: float = math.inf
 
 
-Piece = tuple[list[Event], bytes] | MnistError
-"""The events since the piece before, and the state after them; or why there is none.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Begun:
+    """The first piece: how many examples there are to train on, and a few to show."""
 
-The state is a checkpoint whose history is empty, lest a long curve cross again and again.
-"""
+    train_size: int
+    samples: Split
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Progress:
+    """The events since the piece before, and the state after them: a checkpoint as bytes.
+
+    Its history is empty, lest a long curve cross again and again.
+    """
+
+    events: list[Event]
+    state: bytes
+
+    @property
+    def ends_epoch(self) -> bool:
+        """Whether the last event is an evaluation."""
+        return bool(self.events) and isinstance(self.events[-1], EvalEvent)
+
+
+Piece = Begun | Progress | MnistError
+"""What comes back; last of all perhaps an error that ended the chunk."""
 
 Lend = Callable[[Chunk, Callable[[], bool]], Generator[Piece, None, None]]
 """Has a chunk trained, until the second argument turns false: soon after, the last piece comes.
@@ -68,22 +92,16 @@ Raises BusyError when there is nothing to train it on, or no longer.
 """
 
 
-def chunk_of(checkpoint: Checkpoint, load: Load, reach: Reach, train_size: int) -> Chunk:
-    """What is left of a run over `train_size` examples."""
-    history = checkpoint.history
-    recent = History(history.steps[-1:], history.evaluations[-1:])
+def chunk_of(run: Checkpoint, load: Load, reach: Reach, train_size: int) -> Chunk:
+    """What is left of a run over `train_size` examples (0: unknown), or what is within reach."""
+    recent = History(run.history.steps[-1:], run.history.evaluations[-1:])
+    per_epoch = math.ceil(train_size / run.config.batch_size) or math.inf
     return Chunk(
         load=load,
-        state=replace(checkpoint, history=recent).to_bytes(),
-        batches_left=batches_left(checkpoint, train_size),
+        state=replace(run, history=recent).to_bytes(),
+        batches_left=run.config.epochs * per_epoch - run.batches_done,
         reach=reach,
     )
-
-
-def batches_left(checkpoint: Checkpoint, train_size: int) -> int:
-    """To the end of a run over `train_size` examples."""
-    per_epoch = math.ceil(train_size / checkpoint.config.batch_size)
-    return checkpoint.config.epochs * per_epoch - checkpoint.batches_done
 
 
 def bounded(chunk: Chunk) -> Chunk:
@@ -97,13 +115,16 @@ def train(
 ) -> Generator[Piece, None, None]:
     """Train a chunk on "cpu" or "cuda", until it ends or, within a batch, is no longer `wanted`.
 
-    A piece comes at once, some times a second, more often while all is new, after each evaluation
-    and at the end. An MnistError is yielded: of one raised ZeroGPU passes on no more than its name.
+    After the first, pieces come at once, some times a second, more often while all is new, after
+    each evaluation and at the end. An MnistError is yielded: of one raised, ZeroGPU passes on no
+    more than its name.
     """
     torch.set_num_threads(THREADS)  # nor can a forked process use its parent's OpenMP threads
     try:
         trainer = Trainer.resume(Checkpoint.from_bytes(chunk.state), device=device, mark=False)
         train, test = chunk.load(trainer.config.dataset)
+        shown = Split(test.images[:SAMPLES].clone(), test.labels[:SAMPLES].clone())
+        yield Begun(train_size=len(train), samples=shown)
         yield from _pieces(trainer, train, test, chunk, wanted)
     except MnistError as error:
         yield error
@@ -120,7 +141,8 @@ def _pieces(
         is_news = event is not None and trainer.examples_seen(len(train)) >= APART * seen
         events += [event] if event else []
         if is_last or is_test or is_news or now > due:
-            yield events, replace(trainer.checkpoint(), history=History()).to_bytes()
+            state = replace(trainer.checkpoint(), history=History()).to_bytes()
+            yield Progress(events=events, state=state)
             due, seen, events = now + _PIECE_SECONDS, trainer.examples_seen(len(train)), []
         if is_last:
             return

@@ -68,13 +68,11 @@ def train(options: argparse.Namespace) -> int:
             if isinstance(event, EvalEvent):
                 say(_epoch_line(trainer.config, event, len(splits[0])))
             if event is not None:
+                seen = trainer.examples_seen(len(splits[0]))
                 if saver.is_due:
                     saver.save(trainer.checkpoint())
-                snapshots.keep(
-                    trainer.examples_seen(len(splits[0])),
-                    isinstance(event, EvalEvent),
-                    lambda: trainer.checkpoint().model,
-                )
+                if snapshots.is_due(seen, isinstance(event, EvalEvent)):
+                    snapshots.keep(seen, trainer.checkpoint().model)
             if stopped:
                 break
     saver.save(trainer.checkpoint())

@@ -25,12 +25,12 @@ import torch
 from torch import Tensor, nn
 
 from .checkpoint import Checkpoint, Saver
-from .chunks import Lend, Load, Piece, Reach, batches_left, chunk_of
+from .chunks import SAMPLES, Begun, Lend, Load, Piece, Progress, Reach, chunk_of
 from .config import TUTORIAL, TrainConfig
 from .data import Split
 from .errors import BusyError, CheckpointError, MnistError
 from .evaluation import classify
-from .history import EvalEvent, History
+from .history import History
 from .runs import About, RunFolder
 from .snapshots import Snapshots
 from .training import Trainer, examples_seen
@@ -43,7 +43,6 @@ ACTIVE = ("waiting", "starting", "running", "paused", "stopping")
 Pace = Literal["run", "batch", "epoch", "pause"]
 """Train on; train one batch, or to the end of the epoch, and pause; pause now."""
 
-SAMPLES = 6
 _READ_SECONDS, _WATCHED_SECONDS = 0.3, 5.0
 
 
@@ -231,11 +230,11 @@ class TrainingJob:
             ended()
 
     def _train(self, load: Load, lend: Lend, unseen_seconds: float) -> tuple[Status, str]:
-        run, snapshots = self._begin(*load(self.about.config.dataset)), Snapshots(self._file)
+        run, snapshots = self._begin(), Snapshots(self._file)
         saver = Saver(self._file)
         saver.save(run)
         try:
-            while not self._is_done(run):
+            while not run.history.evaluations[run.config.epochs :]:  # the first is of epoch 0
                 if self._stop or self.seconds_unused > unseen_seconds:
                     return "stopped", "" if self._stop else "Nobody looked at the run for a while."
                 pace = self._pace
@@ -245,7 +244,8 @@ class TrainingJob:
                     continue
                 with closing(self._pieces(run, pace, load, lend, unseen_seconds)) as pieces:
                     for piece in pieces:
-                        run = self._take(run, piece, snapshots)
+                        run = self._take(run, piece)
+                        self._keep_snapshot(run, piece, snapshots)
                         if saver.is_due:
                             saver.save(run)
         except BusyError as error:  # what was lent is gone
@@ -258,35 +258,25 @@ class TrainingJob:
     def _file(self) -> Path:
         return self.folder.checkpoint
 
-    def _begin(self, train: Split, test: Split) -> Checkpoint:
+    def _begin(self) -> Checkpoint:
         """The run as it was saved, or before its first step, for `look` to see from now on."""
         config = self.about.config
         if self._file.exists() or self._history.evaluations:
             begun = Checkpoint.load(self._file)
-            checkpoint = replace(begun, config=replace(begun.config, epochs=config.epochs))
+            run = replace(begun, config=replace(begun.config, epochs=config.epochs))
         else:
-            checkpoint = Trainer.fresh(config).checkpoint()
-        if self.about.train_size != len(train):
-            self.describe(train_size=len(train))
-        seen, resumes = self._seen(checkpoint), checkpoint.history.resumes
+            run = Trainer.fresh(config).checkpoint()
+        seen, resumes = self._seen(run), run.history.resumes
         if seen and seen not in resumes:
             resumes.append(seen)
         with self._changed:
-            self._history, self._model = checkpoint.history, checkpoint.network()
-            self._samples = Split(test.images[:SAMPLES], test.labels[:SAMPLES])
+            self._history, self._model = run.history, run.network()
             self._examples_seen = seen
             self._read()
-        return checkpoint
+        return run
 
-    def _seen(self, checkpoint: Checkpoint) -> int:
-        size = checkpoint.config.batch_size
-        return examples_seen(checkpoint.batches_done, size, self.about.train_size)
-
-    def _is_done(self, checkpoint: Checkpoint) -> bool:
-        tests = checkpoint.history.evaluations
-        return batches_left(checkpoint, self.about.train_size) == 0 and bool(
-            tests and tests[-1].examples_seen == self._seen(checkpoint)
-        )
+    def _seen(self, run: Checkpoint) -> int:
+        return examples_seen(run.batches_done, run.config.batch_size, self.about.train_size)
 
     def _pieces(
         self, run: Checkpoint, reach: Reach, load: Load, lend: Lend, unseen_seconds: float
@@ -304,34 +294,41 @@ class TrainingJob:
                 last = piece
         finally:
             context.run(pieces.close)
+        stepped = isinstance(last, Progress) and last.ends_epoch == (reach == "epoch")
         with self._changed:
-            if self._pace == reach and _reached(reach, last):
+            if stepped and reach != "run" and self._pace == reach:
                 self._pace = "pause"
 
-    def _take(self, before: Checkpoint, piece: Piece, snapshots: Snapshots) -> Checkpoint:
-        """The run after a piece; read the digits shown with it, if a page watches.
-
-        Raises the piece if it is an MnistError.
-        """
+    def _take(self, before: Checkpoint, piece: Piece) -> Checkpoint:
+        """The run after a piece, shown from now on. Raises the piece if it is an MnistError."""
         if isinstance(piece, MnistError):
             raise piece
-        events, state = piece
-        checkpoint = replace(Checkpoint.from_bytes(state), history=before.history)
+        if isinstance(piece, Begun):
+            if self.about.train_size != piece.train_size:
+                self.describe(train_size=piece.train_size)
+            with self._changed:
+                self._samples = piece.samples
+                self._read()
+            return before
+        run = replace(Checkpoint.from_bytes(piece.state), history=before.history)
         now = time.monotonic()
         with self._changed:
-            for event in events:
+            for event in piece.events:
                 self._history.add(event)
             if self.status != "stopping":
                 self.status = "running"
-            self._examples_seen = self._seen(checkpoint)
+            self._examples_seen = self._seen(run)
             self._progress.append((now, self._examples_seen))
             if self._model is not None and now - self._seen_at < _WATCHED_SECONDS:
-                self._model.load_state_dict(checkpoint.model)
+                self._model.load_state_dict(run.model)
                 self._read()
-        if events:
-            is_test = isinstance(events[-1], EvalEvent)
-            snapshots.keep(self._examples_seen, is_test, lambda: checkpoint.model)
-        return checkpoint
+        return run
+
+    def _keep_snapshot(self, run: Checkpoint, piece: Piece, snapshots: Snapshots) -> None:
+        if isinstance(piece, Progress) and piece.events:
+            seen = self._seen(run)
+            if snapshots.is_due(seen, piece.ends_epoch):
+                snapshots.keep(seen, run.model)
 
     def _pause(self, unseen_seconds: float) -> None:
         """Wait for another wish, still reading what is drawn."""
@@ -392,15 +389,6 @@ def open_job(folder: RunFolder) -> TrainingJob:
     if sentence:
         job.update("failed", sentence)
     return job
-
-
-def _reached(reach: Reach, piece: Piece | None) -> bool:
-    """Whether a chunk's last piece is where a step was to end."""
-    if reach == "run" or piece is None or isinstance(piece, MnistError):
-        return False
-    events, _ = piece
-    is_test = bool(events) and isinstance(events[-1], EvalEvent)
-    return is_test == (reach == "epoch")
 
 
 def _same(drawing: Tensor, other: Tensor | None) -> bool:

@@ -10,7 +10,6 @@ But: no run can be resumed from these; momentum and random states are in the che
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -35,17 +34,15 @@ class Snapshots:
         """The numbers of training examples seen, ascending."""
         return sorted(int(file.stem) for file in self.folder.glob("[0-9]*.pt"))
 
-    def keep(self, seen: int, is_test: bool, weights: Callable[[], dict[str, Tensor]]) -> None:
-        """Keep a network's `weights` after `seen` examples if they are due, as after each test.
+    def is_due(self, seen: int, is_test: bool) -> bool:
+        """Whether to keep the weights after `seen` examples; after a test they always are."""
+        before = max((moment for moment in self.moments() if moment < seen), default=None)
+        return is_test or before is None or seen >= APART * before
 
-        Raises CheckpointError when they cannot be written, and what `weights` raises.
-        """
-        moments = self.moments()
-        before = max((moment for moment in moments if moment < seen), default=None)
-        if before is None or seen >= APART * before or is_test:
-            state = weights()
-            write_atomically(self._file(seen), lambda file: torch.save(state, file))
-            self._thin_out(sorted({*moments, seen}))
+    def keep(self, seen: int, weights: dict[str, Tensor]) -> None:
+        """Keep a network's weights. Raises CheckpointError when they cannot be written."""
+        write_atomically(self._file(seen), lambda file: torch.save(weights, file))
+        self._thin_out(self.moments())
 
     def network(self, moment: int, name: str) -> nn.Module:
         """The network called `name` as it was at one of `moments()`. Raises CheckpointError."""

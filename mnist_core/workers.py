@@ -11,6 +11,7 @@ between them breaks and the worker ends.
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from typing import Any
 
 from .chunks import Chunk, Piece, train
 from .errors import BusyError
@@ -45,19 +47,19 @@ class Worker:
         self, chunk: Chunk, wanted: Callable[[], bool], device: str
     ) -> Generator[Piece, None, None]:
         """Pieces there, and one "enough" back: at the end, or sooner when no more are wanted."""
-        self.pipe.send((chunk, device))
+        _send(self.pipe, (chunk, device))
         told = False
         while True:
             while not self.pipe.poll(_POLL_SECONDS):
                 if not told and not wanted():
-                    self.pipe.send("enough")
+                    _send(self.pipe, "enough")
                     told = True
-            piece = self.pipe.recv()
+            piece = _receive(self.pipe)
             if piece is None:
                 break
             yield piece
         if not told:
-            self.pipe.send("enough")
+            _send(self.pipe, "enough")
 
     @property
     def is_alive(self) -> bool:
@@ -123,11 +125,20 @@ def work(server: Connection) -> None:
     """Train what the server sends until it goes."""
     with suppress(EOFError, OSError):
         while True:
-            chunk, device = server.recv()
+            chunk, device = _receive(server)
             for piece in train(chunk, lambda: not server.poll(), device):
-                server.send(piece)
-            server.send(None)
-            server.recv()
+                _send(server, piece)
+            _send(server, None)
+            _receive(server)
+
+
+def _send(pipe: Connection, value: Any) -> None:
+    """As bytes: by its own means the pipe would share a tensor's memory, which takes two to end."""
+    pipe.send_bytes(pickle.dumps(value))
+
+
+def _receive(pipe: Connection) -> Any:
+    return pickle.loads(pipe.recv_bytes())
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from mnist_core.checkpoint import Checkpoint
 from mnist_core.chunks import bounded, chunk_of
 from mnist_core.config import TrainConfig
 from mnist_core.errors import BusyError, ConfigError
-from mnist_core.history import EvalEvent, StepEvent
+from mnist_core.history import StepEvent
 from mnist_core.jobs import Jobs
 from mnist_core.runs import new_visitor
 from mnist_core.training import Trainer
@@ -191,13 +191,14 @@ def test_the_time_asked_for_is_that_of_the_batches_that_remain_but_bounded():
 
 def test_pieces_come_at_once_after_every_evaluation_and_at_the_end():
     chunk = chunk_of(Trainer.fresh(SHORT).checkpoint(), load, "run", len(TRAIN))
-    pieces = list(chunks.train(chunk))
-    states = [Checkpoint.from_bytes(state).batches_done for _, state in pieces]
-    evaluated = [done for (events, _), done in zip(pieces, states, strict=True)
-                 if events and isinstance(events[-1], EvalEvent)]  # fmt: skip
+    begun, *pieces = chunks.train(chunk)
+    assert begun.train_size == 640
+    assert torch.equal(begun.samples.images, TEST.images[:6])
+    states = [Checkpoint.from_bytes(piece.state).batches_done for piece in pieces]
+    evaluated = [done for piece, done in zip(pieces, states, strict=True) if piece.ends_epoch]
     assert evaluated == [0, 40, 80, 120]
     assert states == sorted(states)
-    losses = [event for events, _ in pieces for event in events if isinstance(event, StepEvent)]
+    losses = [event for piece in pieces for event in piece.events if isinstance(event, StepEvent)]
     assert [event.examples_seen for event in losses] == list(range(0, 1920, 80))
 
 
@@ -205,7 +206,7 @@ def test_what_is_no_longer_wanted_ends_within_a_batch():
     chunk = chunk_of(Trainer.fresh(LONG).checkpoint(), load, "run", len(TRAIN))
     asked = iter([True] * 7)
     pieces = list(chunks.train(chunk, lambda: next(asked, False)))
-    assert Checkpoint.from_bytes(pieces[-1][1]).batches_done == 7  # and the evaluation before
+    assert Checkpoint.from_bytes(pieces[-1].state).batches_done == 7  # and the evaluation before
 
 
 def test_without_a_gpu_none_can_be_chosen(tmp_path):

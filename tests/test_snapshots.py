@@ -22,7 +22,8 @@ def trained(path, **settings):
     kept, seen = Snapshots(path), {}
     for event in trainer.events(TRAIN, TEST):
         weights, now = trainer.checkpoint().model, trainer.examples_seen(len(TRAIN))
-        kept.keep(now, isinstance(event, EvalEvent), lambda weights=weights: weights)
+        if kept.is_due(now, isinstance(event, EvalEvent)):
+            kept.keep(now, weights)
         seen[now] = weights
     return kept, seen
 

@@ -46,7 +46,7 @@ def lent(task: Callable[..., Iterator[Any]], processes: list[Any]) -> Callable[.
 def _receive(receiver: Any) -> tuple[str, Any]:
     try:
         return pickle.loads(receiver.recv_bytes())
-    except EOFError:
+    except (EOFError, OSError):  # killed, perhaps in the middle of a message
         return "error", "GPU task aborted"
 
 
