@@ -552,9 +552,9 @@ def _test_tab(
                 with gr.Row():
                     png = gr.Button("This page as PNG", size="sm")
                     csv = gr.Button("All results as CSV", size="sm")
-            with gr.Column(elem_classes="digit-side"):
-                detail, matrices = html(), html()
-        drawn, about = html(), html()
+            with gr.Column():
+                matrices = html()
+        detail, drawn, about = html(), html(), html()
         gr.Markdown(_STORY, elem_classes="digit-story")
     page, reader, file = gr.State(0), gr.State(None), gr.JSON(visible="hidden")
     chosen, drawing = gr.State(None), gr.JSON(visible="hidden")

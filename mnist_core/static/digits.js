@@ -63,12 +63,13 @@ function turn(which) {
   button.click();
 }
 
-// Where the columns lie one below the other, a digit that was opened is brought into view.
+// A digit that was opened is brought into view, where it is not.
 watch("value", () => {
   const detail = element.querySelector(".digit-detail");
   if (detail && "digitOpened" in document.body.dataset) {
     delete document.body.dataset.digitOpened;
-    if (matchMedia("(max-width: 1099px)").matches) detail.scrollIntoView({ behavior: "smooth" });
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    detail.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "nearest" });
   }
   if (turned) element.querySelector(".digit-cell")?.focus();
   turned = false;
