@@ -33,7 +33,7 @@ class Snapshots:
 
     def moments(self) -> list[int]:
         """The numbers of training examples seen, ascending."""
-        return sorted(int(file.stem) for file in self.folder.glob("[0-9]*.pt"))
+        return sorted(int(file.stem) for file in self.folder.glob("[0-9]" * 10 + ".pt"))
 
     def keep(self, seen: int, is_test: bool, weights: Callable[[], dict[str, Tensor]]) -> None:
         """Keep a network's `weights` after `seen` examples if they are due, as after each test.
