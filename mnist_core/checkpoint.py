@@ -348,4 +348,5 @@ def _dict(value: Any) -> dict[str, Any]:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+    line = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return f"{line.rstrip('.')}."
