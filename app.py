@@ -34,7 +34,7 @@ from starlette.middleware import Middleware
 
 from mnist_core import config
 from mnist_core.config import TrainConfig
-from mnist_core.errors import BusyError, MnistError
+from mnist_core.errors import BusyError, ConfigError, MnistError
 from mnist_core.view import ANY, COMPARISONS, ORDERS, SHOWS, Asked, Choice, View
 
 if TYPE_CHECKING:
@@ -480,6 +480,8 @@ def _test_tab(
         from mnist_core import data
         from mnist_core.gallery import Gallery, Reader
 
+        if reader is None:  # the page was closed meanwhile, and its states with it
+            raise ConfigError("These digits are no longer open here; reload the page.")
         name, (dataset, part) = reader[0], reader[1].split()
         readers = [Reader(*find(name), place)] + ([Reader(*find(against))] if against else [])
         return Gallery(data.load(dataset, data_dir)[part == "test"], readers)
