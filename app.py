@@ -17,6 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import base64
 import io
+import logging
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import asdict, fields
@@ -27,10 +28,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import gradio as gr
 import spaces  # before torch, whose CUDA it stands in for on ZeroGPU
+from fastapi.responses import JSONResponse
+from starlette.formparsers import MultiPartException
+from starlette.middleware import Middleware
 
 from mnist_core import config
 from mnist_core.config import TrainConfig
-from mnist_core.errors import BusyError, MnistError
+from mnist_core.errors import BusyError, ConfigError, MnistError
 from mnist_core.view import ANY, COMPARISONS, ORDERS, SHOWS, Asked, Choice, View
 
 if TYPE_CHECKING:
@@ -43,6 +47,9 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).parent / "mnist_core" / "static"
 MAX_UPLOAD_BYTES = 20_000_000
+"""Of one file."""
+MAX_REQUEST_BYTES = 2 * MAX_UPLOAD_BYTES + 1_000_000
+"""The tutorial's pair comes as one request; the largest drawings are smaller."""
 GPU_START_SECONDS = 15
 """For a borrowed GPU to be made ready and the digits to be brought to it."""
 RENEW_SECONDS = 60
@@ -169,11 +176,11 @@ def _download(data_dir: Path) -> MnistDownload:
     return MnistDownload(data_dir)
 
 
-def _visitor(token: str | None) -> str:
+def _visitor(token: Any) -> str:
     """The token that the browser keeps, made at the first visit."""
-    from mnist_core.runs import new_visitor
+    from mnist_core.runs import is_visitor, new_visitor
 
-    return token or new_visitor()
+    return token if is_visitor(token) else new_visitor()
 
 
 def _weights_choice() -> gr.Dropdown:
@@ -323,6 +330,7 @@ _WITH_DRAWING = "(...v) => [...v.slice(0, -1), localStorage.getItem('mnist-lab-d
 def _train_tab(jobs: Jobs, visitor: gr.BrowserState, data_dir: Path) -> tuple[Callable, list, list]:
     """Recipe, controls, live curve, runs. Returns what draws it anew: function, inputs, outputs."""
 
+    @_with_sentences
     def look(token: str, kept: Any, sent: list, epochs: int, drawing: str | None) -> list:
         from mnist_core import run_views
 
@@ -472,6 +480,8 @@ def _test_tab(
         from mnist_core import data
         from mnist_core.gallery import Gallery, Reader
 
+        if reader is None:  # the page was closed meanwhile, and its states with it
+            raise ConfigError("These digits are no longer open here; reload the page.")
         name, (dataset, part) = reader[0], reader[1].split()
         readers = [Reader(*find(name), place)] + ([Reader(*find(against))] if against else [])
         return Gallery(data.load(dataset, data_dir)[part == "test"], readers)
@@ -523,6 +533,7 @@ def _test_tab(
     def save_results(*asked: Any) -> Any:
         return _file("results.csv", "text/csv", gallery(*asked).csv().encode())
 
+    @_with_sentences
     def pick(event: gr.EventData) -> Any:
         asked = event._data
         return asked.get("show", "all"), asked.get("truth", ANY), asked.get("read", ANY)
@@ -664,7 +675,7 @@ def _file(name: str, kind: str, content: bytes) -> dict[str, str]:
 
 
 def _with_sentences(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """The handler, whose MnistErrors the page shows as the sentences they are."""
+    """The handler, whose errors the page shows: MnistErrors as the sentences they are."""
 
     @wraps(handler)
     def handle(*values: Any) -> Any:
@@ -672,8 +683,48 @@ def _with_sentences(handler: Callable[..., Any]) -> Callable[..., Any]:
             return handler(*values)
         except MnistError as error:
             raise gr.Error(str(error), print_exception=False) from error
+        except Exception as error:
+            logging.getLogger(__name__).exception("%s", handler.__name__)
+            raise gr.Error(_UNANSWERED, print_exception=False) from error
 
     return handle
+
+
+_UNANSWERED = "This cannot be answered: reload the page, or ask for something else."
+_TOO_LARGE = f"This is too large; at most {MAX_REQUEST_BYTES // 10**6} MB can be sent at a time."
+
+
+def _unanswered(request: Any, error: Exception) -> JSONResponse:
+    """To requests that the page does not make, on which gradio's routes or ours have stumbled."""
+    return JSONResponse({"detail": _UNANSWERED}, status_code=500)
+
+
+class _BoundedRequests:
+    """ASGI middleware: refuses requests of more than MAX_REQUEST_BYTES.
+
+    Gradio bounds a file, but neither their number nor anything that is no file.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        seen = 0
+
+        async def receive_bounded() -> Any:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > MAX_REQUEST_BYTES:
+                raise MultiPartException(_TOO_LARGE)  # on which gradio deletes what has arrived
+            return message
+
+        declared = dict(scope.get("headers", ())).get(b"content-length", b"0")
+        if declared.isdigit() and int(declared[:20]) > MAX_REQUEST_BYTES:
+            refusal = JSONResponse({"detail": _TOO_LARGE}, status_code=413)
+            await refusal(scope, receive, send)
+        else:
+            await self._app(scope, receive_bounded, send)
 
 
 def launch(page: gr.Blocks, **options: Any) -> None:
@@ -685,6 +736,11 @@ def launch(page: gr.Blocks, **options: Any) -> None:
         footer_links=["api"],
         max_file_size=MAX_UPLOAD_BYTES,
         ssr_mode=False,
+        enable_monitoring=False,
+        app_kwargs={
+            "exception_handlers": {Exception: _unanswered},
+            "middleware": [Middleware(_BoundedRequests)],
+        },
         **options,
     )
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import pickletools
 import secrets
 import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +35,12 @@ from .models import build
 FORMAT = 1
 MAX_BYTES = 64 * 2**20
 """A larger file is refused unread; a real checkpoint has a few MB at most."""
+_MAX_PICKLE = 2**20
+"""Of the part that is no tensor's content; a real one has some thousand bytes."""
+
+_UNFIT = (ConfigError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError,
+          RuntimeError)  # fmt: skip
+"""What checking hostile content raises; torch's own complaints are RuntimeErrors."""
 
 _KEYS = {"format", "config", "model", "optimizer", "generator", "device", "threads",
          "batches_done", "history"}  # fmt: skip
@@ -110,7 +117,7 @@ class Checkpoint:
             )
         try:
             return _checked(cls(**_fields(content)))
-        except (ConfigError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except _UNFIT as error:
             raise CheckpointError(f"{name} does not fit: {_first_line(error)}") from error
 
 
@@ -158,8 +165,8 @@ def load_tutorial(model: Path, optimizer: Path) -> Checkpoint:
         return _checked(
             Checkpoint(
                 config=config,
-                model=dict(weights),
-                optimizer=state,
+                model=_dict(weights),
+                optimizer=_dict(state),
                 generator=torch.Generator().manual_seed(config.seed).get_state(),
                 device="cpu",
                 threads=torch.get_num_threads(),
@@ -167,7 +174,7 @@ def load_tutorial(model: Path, optimizer: Path) -> Checkpoint:
                 history=History(),
             )
         )
-    except (ConfigError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except _UNFIT as error:
         raise CheckpointError(
             f"{model.name} and {optimizer.name} are not the tutorial's pair: {_first_line(error)}"
         ) from error
@@ -178,8 +185,8 @@ def load_network(path: Path, name: str) -> nn.Module:
     writes it, in evaluation mode. Raises CheckpointError when they do not fit."""
     network, weights = build(name), _read(path)
     try:
-        _same_layout(weights, network.state_dict(), "the weights")
-    except (TypeError, ValueError) as error:
+        _same_layout(_dict(weights), network.state_dict(), "the weights")
+    except _UNFIT as error:
         raise CheckpointError(f"{path.name} does not fit: {_first_line(error)}") from error
     network.load_state_dict(weights)
     return network.eval()
@@ -213,13 +220,25 @@ def _read(path: Path) -> Any:
             raise CheckpointError(
                 f"{path.name} is larger than {MAX_BYTES >> 20} MB, which no checkpoint here is."
             )
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
-                    raise CheckpointError(f"{path.name} unpacks to more than a checkpoint holds.")
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            file.seek(0)
+            if file.read(4) != b"PK\x03\x04":
+                raise zipfile.BadZipFile("torch would read it as something else")
+            entries = archive.infolist()
+            pickles = [entry for entry in entries if entry.filename.lower().endswith(".pkl")]
+            if (
+                sum(entry.file_size for entry in entries) > MAX_BYTES
+                or sum(entry.file_size for entry in pickles) > _MAX_PICKLE
+            ):
+                raise CheckpointError(f"{path.name} unpacks to more than a checkpoint holds.")
+            for entry in pickles:
+                _refuse_repeats(archive.read(entry))
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        if sum(tensor.numel() * tensor.element_size() for tensor in _tensors(content)) > MAX_BYTES:
+            raise CheckpointError(f"{path.name} unpacks to more than a checkpoint holds.")
+        return content
     except FileNotFoundError as error:
-        raise CheckpointError(f"There is no checkpoint {path}.") from error
+        raise CheckpointError(f"There is no checkpoint {path.name}.") from error
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path.name} is not a checkpoint, or holds more than tensors and plain values,"
@@ -233,13 +252,39 @@ def _read(path: Path) -> Any:
         ) from error
 
 
+def _refuse_repeats(pickled: bytes) -> None:
+    """Refuse a pickle that refers back to more than names. Raises UnpicklingError.
+
+    A tuple of twice a tuple of twice a tuple … is a hundred bytes, and takes for ever to hash.
+    """
+    made, names = "", set[Any]()
+    for opcode, value, _ in pickletools.genops(pickled):
+        if opcode.name in ("BINPUT", "LONG_BINPUT"):
+            (names.add if made in ("BINUNICODE", "GLOBAL") else names.discard)(value)
+            continue
+        if opcode.name in ("BINGET", "LONG_BINGET") and value not in names:
+            raise pickle.UnpicklingError("a value is used more than once")
+        made = opcode.name
+
+
+def _tensors(content: Any) -> Iterator[Tensor]:
+    """Those in plain containers; a few stored bytes can claim to be a tensor of any shape."""
+    if isinstance(content, Tensor):
+        if content.layout != torch.strided:  # its indices may point anywhere
+            raise pickle.UnpicklingError("a sparse tensor")
+        yield content
+    elif isinstance(content, dict | list | tuple):
+        for part in content.values() if isinstance(content, dict) else content:
+            yield from _tensors(part)
+
+
 def _fields(content: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "config": TrainConfig.from_dict(content["config"]),
-        "model": dict(content["model"]),
-        "optimizer": dict(content["optimizer"]),
+        "model": _dict(content["model"]),
+        "optimizer": _dict(content["optimizer"]),
         "generator": content["generator"],
-        "device": str(content["device"]),
+        "device": content["device"],
         "threads": int(content["threads"]),
         "batches_done": int(content["batches_done"]),
         "history": History.from_state_dict(content["history"]),
@@ -252,17 +297,20 @@ def _checked(checkpoint: Checkpoint) -> Checkpoint:
     _same_layout(checkpoint.model, network.state_dict(), "the weights")
     parameters = list(network.parameters())
     (group,) = checkpoint.optimizer["param_groups"]
-    if list(group["params"]) != list(range(len(parameters))):
+    if not isinstance(group["params"], list) or group["params"] != [*range(len(parameters))]:
         raise ValueError("the optimizer was made for another network")
     for index, state in checkpoint.optimizer["state"].items():
         if index not in range(len(parameters)):
             raise ValueError("the optimizer was made for another network")
         for name, value in state.items():
-            is_count = isinstance(value, Tensor) and value.numel() == 1
-            if value is not None and not is_count:  # without momentum, SGD keeps None
+            if value is not None:  # without momentum, SGD keeps None
                 _same_tensor(value, parameters[index], f"the optimizer's {name}")
     generator = checkpoint.generator
-    if not isinstance(generator, Tensor) or generator.dtype != torch.uint8:
+    if (
+        not isinstance(generator, Tensor)
+        or generator.dtype != torch.uint8
+        or generator.numel() > _MAX_PICKLE
+    ):
         raise ValueError("the random state is not one")
     if checkpoint.device == "cpu":
         try:
@@ -271,7 +319,7 @@ def _checked(checkpoint: Checkpoint) -> Checkpoint:
             raise ValueError("the random state is not one") from error
     elif checkpoint.device != "cuda":
         raise ValueError("its device is neither cpu nor cuda")
-    if checkpoint.batches_done < 0 or checkpoint.threads < 1:
+    if not 0 <= checkpoint.batches_done < 2**40 or not 1 <= checkpoint.threads < 2**12:
         raise ValueError("its position is not one")
     return checkpoint
 
@@ -292,5 +340,13 @@ def _same_tensor(value: Any, expected: Tensor, name: str) -> None:
         raise ValueError(f"{name} holds values that are not finite numbers")
 
 
+def _dict(value: Any) -> dict[str, Any]:
+    """A plain copy. Raises TypeError for what is none, such as a tensor of millions of pairs."""
+    if not isinstance(value, dict):
+        raise TypeError(f"a {type(value).__name__} stands where settings or weights should be")
+    return dict(value)
+
+
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    line = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return f"{line.rstrip('.')}."

@@ -8,6 +8,7 @@ of a run: `data_dir()` and the other functions here read it from the environment
 from __future__ import annotations
 
 import os
+import reprlib
 import tempfile
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -38,7 +39,9 @@ class TrainConfig:
     outside its range.
     """
 
-    recipe: str = field(default="tutorial", metadata={"help": "name of the recipe, for display"})
+    recipe: str = field(
+        default="tutorial", metadata={"longest": 30, "help": "name of the recipe, for display"}
+    )
     network: str = _one_of("net", NETWORKS, "which network is trained")
     dataset: str = _one_of("mnist", DATASETS, "what it is trained and tested on")
     epochs: int = _ranged(3, 1, 100, "passes over the training set, in all")
@@ -113,12 +116,23 @@ def _check(name: str, value: object, kind: Any, metadata: Any) -> None:
     accepted: Any = {"int": int, "float": (int, float), "str": str}[kind]
     if isinstance(value, bool) or not isinstance(value, accepted):
         expected = {"int": "a whole number", "float": "a number", "str": "a name"}[kind]
-        raise ConfigError(f"{label} must be {expected}, not {value!r}.")
+        raise ConfigError(f"{label} must be {expected}, not {_short(value)}.")
+    if "longest" in metadata and len(str(value)) > metadata["longest"]:
+        raise ConfigError(f"{label} may have {metadata['longest']} letters.")
     if "choices" in metadata and value not in metadata["choices"]:
-        raise ConfigError(f"{label} must be one of {', '.join(metadata['choices'])}, not {value}.")
+        raise ConfigError(
+            f"{label} must be one of {', '.join(metadata['choices'])}, not {value:.40}."
+        )
     if "low" in metadata and not metadata["low"] <= value <= metadata["high"]:  # type: ignore[operator]
         low, high = metadata["low"], metadata["high"]
-        raise ConfigError(f"{label} must be between {low:g} and {high:,g}, not {value:g}.")
+        raise ConfigError(f"{label} must be between {low:g} and {high:,g}, not {_short(value)}.")
+
+
+def _short(value: object) -> str:
+    """What a message says of a value, which may be anything of any size."""
+    if isinstance(value, float | None) or (isinstance(value, int) and abs(value) < 10**18):
+        return repr(value)
+    return reprlib.repr(value) if isinstance(value, str) else f"a {type(value).__name__}"
 
 
 TUTORIAL = TrainConfig()

@@ -93,17 +93,28 @@ class History:
 
     @classmethod
     def from_state_dict(cls, state: dict[str, torch.Tensor]) -> History:
-        """The inverse of `state_dict`; KeyError, TypeError or ValueError if it is not one."""
-        for table in (state["steps"], state["evaluations"]):
-            if len(table) > MAX_LOGGED or not table.isfinite().all():
-                raise ValueError("its curve is too long, or holds values that are no numbers")
+        """The inverse of `state_dict`.
+
+        Raises KeyError, TypeError, AttributeError, ValueError or RuntimeError if it is not one.
+        """
+        resumes = state["resumes"]
+        for table, shape in (
+            (state["steps"], (len(_STEP),)),
+            (state["evaluations"], (len(_EVALUATION),)),
+            (resumes, ()),
+        ):
+            # In this order: a few stored bytes can claim to be a table of any shape.
+            if table.shape[1:] != shape or len(table) > MAX_LOGGED:
+                raise ValueError("its curve is too long, or none")
+            if not (table.abs() < 1e40).all():  # false for nan; no loss in f32 is so large
+                raise ValueError("its curve holds values that are no numbers")
         steps = [StepEvent(examples_seen=int(seen), loss=loss, seconds=seconds)
                  for seen, loss, seconds in state["steps"].tolist()]  # fmt: skip
         evaluations = [
             EvalEvent(examples_seen=int(seen), loss=loss, accuracy=accuracy, seconds=seconds)
             for seen, loss, accuracy, seconds in state["evaluations"].tolist()
         ]
-        return cls(steps, evaluations, [int(seen) for seen in state["resumes"].tolist()])
+        return cls(steps, evaluations, [int(seen) for seen in resumes.tolist()])
 
 
 _STEP = ("examples_seen", "loss", "seconds")

@@ -17,6 +17,7 @@ import secrets
 import shutil
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 
 from .checkpoint import write_atomically
@@ -24,6 +25,8 @@ from .config import TrainConfig
 from .errors import CheckpointError, ConfigError
 
 MAX_NAME = 40
+_MAX_ABOUT = 10_000
+"""Bytes of `run.json`; a real one has some hundred."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22,64}")
 _OWNER = re.compile(r"[0-9a-f]{32}")
 _RUN_ID = re.compile(r"[0-9a-f]{16}")
@@ -32,6 +35,11 @@ _RUN_ID = re.compile(r"[0-9a-f]{16}")
 def new_visitor() -> str:
     """An unguessable token for a browser to keep."""
     return secrets.token_urlsafe(32)
+
+
+def is_visitor(token: object) -> bool:
+    """Whether it looks like a token; whose it is, only the runs tell."""
+    return isinstance(token, str) and bool(_TOKEN.fullmatch(token))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +55,18 @@ class About:
     config: TrainConfig
     device: str
     train_size: int = 0
+
+    def __post_init__(self) -> None:
+        if not (
+            isinstance(self.name, str)
+            and len(self.name) <= MAX_NAME
+            and isinstance(self.created, float)
+            and isfinite(self.created)
+            and self.device in ("cpu", "cuda")
+            and isinstance(self.train_size, int)
+            and self.train_size >= 0
+        ):
+            raise ValueError("this is no description of a run")
 
 
 @dataclass(frozen=True)
@@ -81,9 +101,10 @@ class RunFolder:
     def read(self) -> About:
         """What the run is. Raises CheckpointError when its file is missing or broken."""
         try:
-            values = json.loads((self.path / "run.json").read_text())
+            with (self.path / "run.json").open("rb") as file:
+                values = json.loads(file.read(_MAX_ABOUT))
             return About(**{**values, "config": TrainConfig.from_dict(values["config"])})
-        except (OSError, ValueError, TypeError, KeyError, ConfigError) as error:
+        except (OSError, ValueError, TypeError, KeyError, RecursionError, ConfigError) as error:
             raise CheckpointError("The description of this run is damaged.") from error
 
     def remove(self) -> None:
@@ -133,7 +154,7 @@ class Runs:
                 run.remove()
 
     def _home(self, visitor: str) -> Path:
-        if not isinstance(visitor, str) or not _TOKEN.fullmatch(visitor):
+        if not is_visitor(visitor):
             raise ConfigError("This browser is not known here yet; reload the page.")
         return self._root / hashlib.sha256(visitor.encode()).hexdigest()[:32]
 

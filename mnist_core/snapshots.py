@@ -32,7 +32,7 @@ class Snapshots:
 
     def moments(self) -> list[int]:
         """The numbers of training examples seen, ascending."""
-        return sorted(int(file.stem) for file in self.folder.glob("[0-9]*.pt"))
+        return sorted(int(file.stem) for file in self.folder.glob("[0-9]" * 10 + ".pt"))
 
     def is_due(self, seen: int, is_test: bool) -> bool:
         """Whether to keep the weights after `seen` examples; after a test they always are."""

@@ -54,6 +54,7 @@ class Choice:
     def of(cls, kept: Any) -> Choice:
         """From what the browser kept of `asdict(choice)`; the usual choice if it kept nothing."""
         try:
-            return cls(**{**kept, "overlaid": tuple(kept["overlaid"])})
-        except (KeyError, TypeError):
+            overlaid = tuple(map(str, kept["overlaid"]))
+            return cls(run_id=str(kept["run_id"]), at=float(kept["at"]), overlaid=overlaid)
+        except (KeyError, TypeError, ValueError):
             return cls()
