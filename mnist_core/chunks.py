@@ -24,6 +24,7 @@ from .errors import MnistError
 from .history import EvalEvent, Event, History
 from .snapshots import APART
 from .training import Trainer
+from .words import language, speak
 
 Load = Callable[[str], tuple[Split, Split]]
 """(train, test) of a dataset by its name; raises DataError."""
@@ -45,7 +46,8 @@ _PIECE_SECONDS = 0.3
 class Chunk:
     """The run in `state`, a checkpoint as bytes, as far as `reach`, for at most `seconds`.
 
-    `batches_left` are those to the end of the run. `load` and all else can be pickled.
+    `batches_left` are those to the end of the run, `language` is its errors'. `load` and all else
+    can be pickled.
     """
 
     load: Load
@@ -53,6 +55,7 @@ class Chunk:
     batches_left: int
     reach: Reach = "run"
     seconds: float = math.inf
+    language: str = "en"
 
 
 Piece = tuple[list[Event], bytes] | MnistError
@@ -77,6 +80,7 @@ def chunk_of(checkpoint: Checkpoint, load: Load, reach: Reach, train_size: int) 
         state=replace(checkpoint, history=recent).to_bytes(),
         batches_left=batches_left(checkpoint, train_size),
         reach=reach,
+        language=language(),
     )
 
 
@@ -100,6 +104,7 @@ def train(
     A piece comes at once, some times a second, more often while all is new, after each evaluation
     and at the end. An MnistError is yielded: of one raised ZeroGPU passes on no more than its name.
     """
+    speak(chunk.language)
     torch.set_num_threads(THREADS)  # nor can a forked process use its parent's OpenMP threads
     try:
         trainer = Trainer.resume(Checkpoint.from_bytes(chunk.state), device=device, mark=False)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError
+from .words import say
 
 NETWORKS = ("net", "modern")
 DATASETS = ("mnist", "handwriting", "mnist+handwriting")
@@ -67,7 +68,7 @@ class TrainConfig:
     def from_dict(cls, values: Any) -> TrainConfig:
         """The inverse of `to_dict`. Raises ConfigError for missing, unknown or bad fields."""
         if not isinstance(values, dict) or set(values) != {f.name for f in fields(cls)}:
-            raise ConfigError("The settings do not have the fields this version knows.")
+            raise ConfigError(say("The settings do not have the fields this version knows."))
         return cls(**values)
 
 
@@ -109,16 +110,37 @@ def shipped_weights(recipe: str) -> Path:
 
 
 def _check(name: str, value: object, kind: Any, metadata: Any) -> None:
-    label = name.replace("_", " ")
+    setting = say(name.replace("_", " "))
     accepted: Any = {"int": int, "float": (int, float), "str": str}[kind]
     if isinstance(value, bool) or not isinstance(value, accepted):
-        expected = {"int": "a whole number", "float": "a number", "str": "a name"}[kind]
-        raise ConfigError(f"{label} must be {expected}, not {value!r}.")
+        raise ConfigError(say(_OF_ANOTHER_TYPE[kind], setting=setting, value=value))
     if "choices" in metadata and value not in metadata["choices"]:
-        raise ConfigError(f"{label} must be one of {', '.join(metadata['choices'])}, not {value}.")
+        choices = ", ".join(metadata["choices"])
+        raise ConfigError(
+            say(
+                "{setting} must be one of {choices}, not {value}.",
+                setting=setting,
+                choices=choices,
+                value=value,
+            )
+        )
     if "low" in metadata and not metadata["low"] <= value <= metadata["high"]:  # type: ignore[operator]
-        low, high = metadata["low"], metadata["high"]
-        raise ConfigError(f"{label} must be between {low:g} and {high:,g}, not {value:g}.")
+        raise ConfigError(
+            say(
+                "{setting} must be between {low:g} and {high:,g}, not {value:g}.",
+                setting=setting,
+                low=metadata["low"],
+                high=metadata["high"],
+                value=value,
+            )
+        )
+
+
+_OF_ANOTHER_TYPE = {
+    "int": "{setting} must be a whole number, not {value!r}.",
+    "float": "{setting} must be a number, not {value!r}.",
+    "str": "{setting} must be a name, not {value!r}.",
+}
 
 
 TUTORIAL = TrainConfig()

@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from .words import say
+
 MAX_LOGGED = 100_000
 """Logged losses of one run: keeps its curve quick to draw and its checkpoint small."""
 
@@ -96,7 +98,7 @@ class History:
         """The inverse of `state_dict`; KeyError, TypeError or ValueError if it is not one."""
         for table in (state["steps"], state["evaluations"]):
             if len(table) > MAX_LOGGED or not table.isfinite().all():
-                raise ValueError("its curve is too long, or holds values that are no numbers")
+                raise ValueError(say("its curve is too long, or holds values that are no numbers"))
         steps = [StepEvent(examples_seen=int(seen), loss=loss, seconds=seconds)
                  for seen, loss, seconds in state["steps"].tolist()]  # fmt: skip
         evaluations = [

@@ -22,6 +22,7 @@ from pathlib import Path
 from .checkpoint import write_atomically
 from .config import TrainConfig
 from .errors import CheckpointError, ConfigError
+from .words import say
 
 MAX_NAME = 40
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22,64}")
@@ -84,7 +85,7 @@ class RunFolder:
             values = json.loads((self.path / "run.json").read_text())
             return About(**{**values, "config": TrainConfig.from_dict(values["config"])})
         except (OSError, ValueError, TypeError, KeyError, ConfigError) as error:
-            raise CheckpointError("The description of this run is damaged.") from error
+            raise CheckpointError(say("The description of this run is damaged.")) from error
 
     def remove(self) -> None:
         """Delete the run."""
@@ -107,7 +108,7 @@ class Runs:
             folder = self._home(visitor) / run_id
             if folder.is_dir():
                 return RunFolder(folder)
-        raise ConfigError("There is no such run; it may have been deleted.")
+        raise ConfigError(say("There is no such run; it may have been deleted."))
 
     def create(self, visitor: str, about: About) -> RunFolder:
         """A folder for a new run. Raises CheckpointError when there is nowhere to keep it."""
@@ -134,7 +135,7 @@ class Runs:
 
     def _home(self, visitor: str) -> Path:
         if not isinstance(visitor, str) or not _TOKEN.fullmatch(visitor):
-            raise ConfigError("This browser is not known here yet; reload the page.")
+            raise ConfigError(say("This browser is not known here yet; reload the page."))
         return self._root / hashlib.sha256(visitor.encode()).hexdigest()[:32]
 
 
