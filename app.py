@@ -18,7 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import base64
 import io
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict, fields
 from functools import partial, wraps
@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, cast
 import gradio as gr
 import spaces  # before torch, whose CUDA it stands in for on ZeroGPU
 from fastapi.responses import JSONResponse
+from gradio.context import LocalContext
 from starlette.formparsers import MultiPartException
 from starlette.middleware import Middleware
 
@@ -36,6 +37,7 @@ from mnist_core import config
 from mnist_core.config import TrainConfig
 from mnist_core.errors import BusyError, ConfigError, MnistError
 from mnist_core.view import ANY, COMPARISONS, ORDERS, SHOWS, Asked, Choice, View
+from mnist_core.words import chinese, language_of, say, speaking
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -54,6 +56,9 @@ GPU_START_SECONDS = 15
 """For a borrowed GPU to be made ready and the digits to be brought to it."""
 RENEW_SECONDS = 60
 """ZeroGPU knows a visitor by what a request brings, for about three minutes."""
+
+i18n = gr.I18n()
+"""Marks an English sentence for the browser to show in its language; `launch` has the Chinese."""
 
 
 def main() -> None:
@@ -81,16 +86,16 @@ def build(
         # Encrypted in the browser; a secret made at start would lose it at a restart.
         visitor = gr.BrowserState(None, storage_key="mnist-lab-visitor", secret="mnist-lab")
         with gr.Row(elem_classes="page-header"):
-            gr.HTML("<h1>MNIST lab</h1>", apply_default_css=False)
+            gr.HTML(f"<h1>{i18n('MNIST lab')}</h1>", apply_default_css=False)
             weights = _weights_choice()
         if not kept:
-            gr.Markdown(_NOT_KEPT, elem_classes="page-note")
-        with gr.Tab("Draw", id="draw") as draw:
+            gr.Markdown(i18n(_NOT_KEPT), elem_classes="page-note")
+        with gr.Tab(i18n("Draw"), id="draw") as draw:
             _draw_tab(weights, partial(_network, jobs))
-        with gr.Tab("Train", id="train") as train:
+        with gr.Tab(i18n("Train"), id="train") as train:
             _missing_mnist(train, data_dir, download)
             look, inputs, outputs = _train_tab(jobs, visitor, data_dir)
-        with gr.Tab("Test digits", id="test") as test:
+        with gr.Tab(i18n("Test digits"), id="test") as test:
             against = _test_tab(test, data_dir, download, weights, partial(_find, jobs))
         page.load(_visitor, visitor, visitor, api_visibility="private").then(
             look, inputs, outputs, js=_WITH_DRAWING, api_visibility="private"
@@ -166,7 +171,7 @@ def _lend_gpu(chunk: Chunk, wanted: Callable[[], bool]) -> Generator[Piece, None
     except gr.Error as error:
         reason = str(error.message).strip().rstrip(".")
         raise BusyError(
-            f"No GPU is to be had: {reason}. Choose the CPU to go on without."
+            say("No GPU is to be had: {reason}. Choose the CPU to go on without.", reason=reason)
         ) from error
 
 
@@ -188,7 +193,7 @@ def _weights_choice() -> gr.Dropdown:
     return gr.Dropdown(
         _shipped(),
         value=config.SHIPPED[0],
-        label="Weights that read",
+        label=i18n("Weights that read"),
         filterable=False,
         elem_classes="page-weights",
         min_width=200,
@@ -196,10 +201,35 @@ def _weights_choice() -> gr.Dropdown:
     )
 
 
-def _shipped() -> list[tuple[str, str]]:
-    return [(f"{name.title()}, shipped", name) for name in config.SHIPPED]
+def _shipped() -> list[tuple[Any, str]]:
+    return [(i18n(_SHIPPED[name]), name) for name in config.SHIPPED]
 
 
+_SHIPPED = {"tutorial": "Tutorial, shipped", "modern": "Modern, shipped"}
+
+
+def _spoken(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """The handler, in its visitor's language; the page shows MnistErrors as they are."""
+
+    @wraps(handler)
+    def handle(*values: Any) -> Any:
+        request = LocalContext.request.get(None)
+        accepted = None if request is None else request.headers.get("accept-language")
+        with speaking(language_of(accepted)):
+            try:
+                return handler(*values)
+            except gr.Error:
+                raise
+            except MnistError as error:
+                raise gr.Error(str(error), print_exception=False) from error
+            except Exception as error:
+                logging.getLogger(__name__).exception("%s", handler.__name__)
+                raise gr.Error(say(_UNANSWERED), print_exception=False) from error
+
+    return handle
+
+
+@_spoken
 def _offer_weights(jobs: Jobs, token: str | None, *chosen: str) -> list[Any]:
     """The shipped weights and the visitor's runs, for dropdowns with their present values.
 
@@ -211,7 +241,7 @@ def _offer_weights(jobs: Jobs, token: str | None, *chosen: str) -> list[Any]:
     return [_offered(*offer) for offer in zip(offers, chosen, strict=True)]
 
 
-def _offered(choices: list[tuple[str, str]], chosen: str) -> Any:
+def _offered(choices: list[tuple[Any, str]], chosen: str) -> Any:
     """New choices; the value is set only if it is gone, since it may have changed meanwhile."""
     values = [value for _, value in choices]
     return gr.update(choices=choices, **({} if chosen in values else {"value": values[0]}))
@@ -220,7 +250,7 @@ def _offered(choices: list[tuple[str, str]], chosen: str) -> Any:
 def _find(jobs: Jobs, name: Any) -> tuple[str, Path]:
     """Weights by a choice of them: what they are called, and where. Raises ConfigError."""
     if name in config.SHIPPED:
-        return f"{name.title()}, shipped", config.shipped_weights(name)
+        return say(_SHIPPED[name]), config.shipped_weights(name)
     token, _, run_id = str(name).partition("/")
     return jobs.look(token, run_id).about.name, jobs.checkpoint_file(token, run_id)
 
@@ -232,20 +262,23 @@ def _network(jobs: Jobs, name: Any) -> Module:
     return reading.network(_find(jobs, name)[1])
 
 
-_NOTHING = ("nothing", "")
+_NOTHING = (i18n("nothing"), "")
 
 
 def _draw_tab(weights: gr.Dropdown, network: Callable[[object], Module]) -> None:
     """The pad, what it reads, and what the network sees; and the same two doors as an API."""
 
+    @_spoken
     def read_drawing(sent: dict) -> dict[str, Any]:
         return _shown(lambda core: core.read_strokes(network(sent["weights"]), sent["strokes"]))
 
+    @_spoken
     def read_file(sent: Any) -> dict[str, Any]:
         ((_, content),) = sent.files
         read = sent.data["weights"]
         return _shown(lambda core: core.read_picture(network(read), io.BytesIO(content)))
 
+    @_spoken
     def look_inside(sent: dict) -> str:
         from mnist_core import gallery
 
@@ -259,10 +292,12 @@ def _draw_tab(weights: gr.Dropdown, network: Callable[[object], Module]) -> None
 
         return reading.example(int(digit) % 10)
 
+    @_spoken
     def read_strokes(strokes: list[list[list[float]]]) -> dict:
         """Read one digit from pen strokes, each a list of [x, y] in the unit square, y down."""
         return _api_answer(lambda core: core.read_strokes(network(config.SHIPPED[0]), strokes))
 
+    @_spoken
     def read_picture(picture: str) -> dict:
         """Read one digit from a picture file."""
         return _api_answer(lambda core: core.read_picture(network(config.SHIPPED[0]), picture))
@@ -278,11 +313,13 @@ def _draw_tab(weights: gr.Dropdown, network: Callable[[object], Module]) -> None
 
 def drawing_pad(functions: list[Callable], weights: str) -> gr.HTML:
     """The pad over its server functions: read_drawing, read_file, look_inside, draw_example."""
+    html, script = _static("pad.html"), _static("pad.js")
     return gr.HTML(
         weights,
-        html_template=(STATIC / "pad.html").read_text(encoding="utf-8"),
-        js_on_load=(STATIC / "pad.js").read_text(encoding="utf-8"),
+        html_template=html,
+        js_on_load=script,
         server_functions=functions,
+        chinese={english: said for english, said in chinese().items() if english in html + script},
         apply_default_css=False,
         largest=MAX_UPLOAD_BYTES,
     )
@@ -330,7 +367,7 @@ _WITH_DRAWING = "(...v) => [...v.slice(0, -1), localStorage.getItem('mnist-lab-d
 def _train_tab(jobs: Jobs, visitor: gr.BrowserState, data_dir: Path) -> tuple[Callable, list, list]:
     """Recipe, controls, live curve, runs. Returns what draws it anew: function, inputs, outputs."""
 
-    @_with_sentences
+    @_spoken
     def look(token: str, kept: Any, sent: list, epochs: int, drawing: str | None) -> list:
         from mnist_core import run_views
 
@@ -342,10 +379,11 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState, data_dir: Path) -> tuple[Ca
         updates = zip([*parts, gr.Timer(active=shown.active)], new, sent or [None] * 4, strict=True)
         return [new, *(part if now != before else gr.skip() for part, now, before in updates)]
 
+    @_spoken
     def look_all(token: str, kept: Any, sent: list, epochs: int, drawing: str | None) -> list:
         return look(token, kept, [], epochs, drawing)
 
-    @_with_sentences
+    @_spoken
     def act(event: gr.EventData, token: str, kept: Any, device: str, *values: Any) -> Any:
         from mnist_core import run_views
 
@@ -357,15 +395,17 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState, data_dir: Path) -> tuple[Ca
         chosen = run_views.act(jobs, token, Choice.of(kept), asked, wanted, device)
         return asdict(chosen), None
 
-    @_with_sentences
+    @_spoken
     def upload(token: str, files: list[str]) -> Any:
         run_id = jobs.upload(token, [Path(file) for file in files])
         return asdict(Choice(run_id=run_id, at=jobs.now()))
 
+    @_spoken
     def renew(token: str | None) -> None:
         if token:
             jobs.renew(token)
 
+    @_spoken
     def teach() -> str:
         from mnist_core import data
         from mnist_core.lesson import lesson
@@ -379,29 +419,31 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState, data_dir: Path) -> tuple[Ca
         return [getattr(config.RECIPES.get(recipe), name, gr.skip()) for name in [*settings][1:]]
 
     with gr.Row(elem_classes="run-settings"):
-        titles = [(name.title(), name) for name in config.RECIPES]
         recipe = gr.Radio(
-            [*titles, ("My own", config.OWN)], value="tutorial", label="Recipe", min_width=320
+            [(i18n(title), name) for name, title in _RECIPES.items()],
+            value="tutorial",
+            label=i18n("Recipe"),
+            min_width=320,
         )
         basic = ("epochs", "batch_size", "learning_rate", "momentum", "seed")
         settings: dict[str, Any] = {"recipe": recipe, **{name: _setting(name) for name in basic}}
         device = gr.Radio(
-            [("CPU", "cpu"), ("GPU", "cuda")], value="cpu", label="Train on", visible=False
+            [("CPU", "cpu"), ("GPU", "cuda")], value="cpu", label=i18n("Train on"), visible=False
         )
-    with gr.Accordion("More settings", open=False), gr.Row(elem_classes="run-settings"):
+    with gr.Accordion(i18n("More settings"), open=False), gr.Row(elem_classes="run-settings"):
         rest = [field.name for field in fields(TrainConfig) if field.name not in settings]
         settings |= {name: _setting(name) for name in rest}
     html = partial(gr.HTML, js_on_load=_static("runs.js"), apply_default_css=False)
     bar, watch, table = html(min_height=110), html(min_height=560), html(min_height=160)
     uploaded = gr.UploadButton(
-        "Upload a checkpoint, or model.pth and optimizer.pth",
+        i18n("Upload a checkpoint, or model.pth and optimizer.pth"),
         file_count="multiple",
         file_types=[".pt", ".pth"],
         size="sm",
         scale=0,
     )
 
-    with gr.Accordion("How it works", open=False) as works:
+    with gr.Accordion(i18n("How it works"), open=False) as works:
         lesson = gr.HTML(_LESSON, apply_default_css=False, min_height=400)
 
     choice = gr.BrowserState(None, storage_key="mnist-lab-choice", secret="mnist-lab")
@@ -432,16 +474,22 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState, data_dir: Path) -> tuple[Ca
     return look_all, inputs, outputs
 
 
+_RECIPES = {"tutorial": "Tutorial", "modern": "Modern", config.OWN: "My own"}
+
+
 def _setting(name: str) -> gr.Number | gr.Dropdown:
-    """A field of TrainConfig to choose or type, with its range and explanation."""
+    """A field of TrainConfig to choose or type, with its explanation.
+
+    TrainConfig holds it to its range: a gr.Number would do so in English.
+    """
     field = next(field for field in fields(TrainConfig) if field.name == name)
-    common = {"label": name.replace("_", " ").capitalize(), "info": field.metadata["help"]}
+    label = i18n(name.replace("_", " ").capitalize())
+    common: Any = {"label": label, "info": i18n(field.metadata["help"])}
     if "choices" in field.metadata:
-        return gr.Dropdown(field.metadata["choices"], value=field.default, min_width=150, **common)
+        choices = [(i18n(choice), choice) for choice in field.metadata["choices"]]
+        return gr.Dropdown(choices, value=field.default, min_width=150, **common)
     return gr.Number(
         value=field.default,
-        minimum=field.metadata["low"],
-        maximum=field.metadata["high"],
         precision=0 if field.type == "int" else None,
         step=1 if field.type == "int" else 0.01,
         min_width=110,
@@ -456,7 +504,7 @@ def _offer_gpu() -> Any:
     if not torch.cuda.is_available():
         return gr.skip()
     if gr.utils.is_zero_gpu_space():
-        return gr.update(visible=True, info="the GPU takes of your ZeroGPU quota")
+        return gr.update(visible=True, info=i18n("the GPU takes of your ZeroGPU quota"))
     return gr.update(visible=True, value="cuda")
 
 
@@ -481,7 +529,7 @@ def _test_tab(
         from mnist_core.gallery import Gallery, Reader
 
         if reader is None:  # the page was closed meanwhile, and its states with it
-            raise ConfigError("These digits are no longer open here; reload the page.")
+            raise ConfigError(say("These digits are no longer open here; reload the page."))
         name, (dataset, part) = reader[0], reader[1].split()
         readers = [Reader(*find(name), place)] + ([Reader(*find(against))] if against else [])
         return Gallery(data.load(dataset, data_dir)[part == "test"], readers)
@@ -490,7 +538,7 @@ def _test_tab(
         there = arrived or not digits.startswith("mnist")
         return gr.update(visible=there), (name, digits) if there else gr.skip()
 
-    @_with_sentences
+    @_spoken
     def choose(reader: Any) -> Any:
         from mnist_core.gallery import Reader
 
@@ -500,14 +548,15 @@ def _test_tab(
         return gr.update(maximum=max(last, 1), value=last, visible=last > 0)
 
     def offer(against: Any) -> Any:
-        return gr.update(choices=[*SHOWS, *(COMPARISONS if against else ())], value=SHOWS[0])
+        shows = (*SHOWS, *(COMPARISONS if against else ()))
+        return gr.update(choices=_named(shows), value=SHOWS[0])
 
-    @_with_sentences
+    @_spoken
     def look(chosen: Any, *asked: Any) -> Any:
         shown, view = gallery(*asked[:3]), View(*asked[3:])
         return shown.summary(), shown.page(view, chosen), shown.matrices(view), 0
 
-    @_with_sentences
+    @_spoken
     def look_inside(chosen: Any, drawing: Any, *asked: Any) -> Any:
         shown = gallery(*asked)
         return shown.detail(chosen, *drawing or ()), shown.network(), shown.about()
@@ -515,58 +564,59 @@ def _test_tab(
     def open_digit(event: gr.EventData) -> Any:
         return event.index, None
 
+    @_spoken
     def open_drawing(drawing: list[str | None]) -> Any:
         if drawing == [None]:
-            gr.Info("There is no drawing yet: draw a digit on the Draw tab first.")
+            gr.Info(say("There is no drawing yet: draw a digit on the Draw tab first."))
         return None, drawing
 
-    @_with_sentences
+    @_spoken
     def turn(event: gr.EventData, chosen: Any, *asked: Any) -> Any:
         return gallery(*asked[:3]).page(View(*asked[3:], page=event.page), chosen), event.page
 
-    @_with_sentences
+    @_spoken
     def save_page(page: int, *asked: Any) -> Any:
         content = gallery(*asked[:3]).sheet(View(*asked[3:], page=page))
         return _file("digits.png", "image/png", content)
 
-    @_with_sentences
+    @_spoken
     def save_results(*asked: Any) -> Any:
         return _file("results.csv", "text/csv", gallery(*asked).csv().encode())
 
-    @_with_sentences
+    @_spoken
     def pick(event: gr.EventData) -> Any:
         asked = event._data
         return asked.get("show", "all"), asked.get("truth", ANY), asked.get("read", ANY)
 
-    any_digit = [("any", ANY), *((str(digit), digit) for digit in range(10))]
+    any_digit = [(i18n("any"), ANY), *((str(digit), digit) for digit in range(10))]
     html = partial(gr.HTML, js_on_load=_static("digits.js"), apply_default_css=False)
     choice = partial(gr.Dropdown, filterable=False, min_width=120)
     with gr.Row():
-        digits = choice(_DIGITS, label="Digits")
-        against = choice([_NOTHING, *_shipped()], value="", label="Compare with")
-        show = gr.Radio([*SHOWS], value=SHOWS[0], label="Show", min_width=320)
-        truth = choice(any_digit, value=ANY, label="Truth")
-        read = choice(any_digit, value=ANY, label="Read as")
-        order = choice([*ORDERS], label="Order", min_width=180)
-        seed = gr.Number(1, label="Shuffle", precision=0, visible=False, min_width=80)
+        digits = choice(_DIGITS, label=i18n("Digits"))
+        against = choice([_NOTHING, *_shipped()], value="", label=i18n("Compare with"))
+        show = gr.Radio(_named(SHOWS), value=SHOWS[0], label=i18n("Show"), min_width=320)
+        truth = choice(any_digit, value=ANY, label=i18n("Truth"))
+        read = choice(any_digit, value=ANY, label=i18n("Read as"))
+        order = choice(_named(ORDERS), label=i18n("Order"), min_width=180)
+        seed = gr.Number(1, label=i18n("Shuffle"), precision=0, visible=False, min_width=80)
     arrived = _missing_mnist(tab, data_dir, download)
     with gr.Column(visible=False) as content:
         summary = html()
         with gr.Row():
             time = gr.Slider(
-                0, 1, 1, step=1, label="Time", elem_classes="digit-time", min_width=240
+                0, 1, 1, step=1, label=i18n("Time"), elem_classes="digit-time", min_width=240
             )
-            own = gr.Button("Read my drawing", scale=0, min_width=170, size="md")
+            own = gr.Button(i18n("Read my drawing"), scale=0, min_width=170, size="md")
         with gr.Row(elem_classes="digit-row"):
             with gr.Column():
                 grid = html(_READING)
                 with gr.Row():
-                    png = gr.Button("This page as PNG", size="sm")
-                    csv = gr.Button("All results as CSV", size="sm")
+                    png = gr.Button(i18n("This page as PNG"), size="sm")
+                    csv = gr.Button(i18n("All results as CSV"), size="sm")
             with gr.Column():
                 matrices = html()
         detail, drawn, about = html(), html(), html()
-        gr.Markdown(_STORY, elem_classes="digit-story")
+        gr.Markdown(i18n(_STORY), elem_classes="digit-story")
     page, reader, file = gr.State(0), gr.State(None), gr.JSON(visible="hidden")
     chosen, drawing = gr.State(None), gr.JSON(visible="hidden")
 
@@ -609,11 +659,14 @@ def _missing_mnist(tab: gr.Tab, data_dir: Path, download: MnistDownload) -> gr.S
     Returns a state that turns true when the tab is opened and MNIST is there.
     """
 
+    @_spoken
     def check() -> Any:
         from mnist_core.data import has_mnist
 
         there, busy = has_mnist(data_dir), download.running
-        said = f"Fetching MNIST: {download.share:.0%}" if busy else download.error or _MISSING
+        said = download.error or say(_MISSING)
+        if busy:
+            said = say("Fetching MNIST: {share:.0%}", share=download.share)
         return (
             there,
             gr.update(visible=not there),
@@ -622,13 +675,17 @@ def _missing_mnist(tab: gr.Tab, data_dir: Path, download: MnistDownload) -> gr.S
             gr.Timer(active=not there),  # somebody else may fetch it
         )
 
+    @_spoken
     def fetch() -> Any:
         download.start()
         return check()
 
     arrived, timer = gr.State(False), gr.Timer(1, active=False)
     with gr.Column(visible=False) as box:
-        sentence, button = gr.Markdown(_MISSING), gr.Button("Fetch MNIST", variant="primary")
+        sentence, button = (
+            gr.Markdown(i18n(_MISSING)),
+            gr.Button(i18n("Fetch MNIST"), variant="primary"),
+        )
     outputs = [arrived, box, sentence, button, timer]
     # Queued, because only then does the state report its change.
     quiet: Any = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
@@ -644,9 +701,9 @@ _MISSING = (
 )
 _MY_DRAWING = "() => [[localStorage.getItem('mnist-lab-drawing')]]"
 _DIGITS = [
-    ("MNIST, test", "mnist test"),
-    ("MNIST, training", "mnist train"),
-    ("Synthetic handwriting", "handwriting test"),
+    (i18n("MNIST, test"), "mnist test"),
+    (i18n("MNIST, training"), "mnist train"),
+    (i18n("Synthetic handwriting"), "handwriting test"),
 ]
 _STORY = """\
 MNIST is 60,000 digits to train on and 10,000 to test on, made by Yann LeCun, Corinna Cortes and
@@ -659,8 +716,8 @@ Sources: [LeCun, Bottou, Bengio and Haffner 1998](https://doi.org/10.1109/5.7267
 [Yadav and Bottou 2019](https://arxiv.org/abs/1905.10498). Synthetic handwriting was written by this
 program, not by people.
 """
-_LESSON = "<p>Training a small network to show what happens…</p>"
-_READING = '<p class="digit-hint">Reading the digits…</p>'
+_LESSON = f"<p>{i18n('Training a small network to show what happens…')}</p>"
+_READING = f'<p class="digit-hint">{i18n("Reading the digits…")}</p>'
 _DOWNLOAD = """file => {
   if (!file) return;
   const link = document.createElement("a");
@@ -674,20 +731,9 @@ def _file(name: str, kind: str, content: bytes) -> dict[str, str]:
     return {"name": name, "href": f"data:{kind};base64,{base64.b64encode(content).decode()}"}
 
 
-def _with_sentences(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """The handler, whose errors the page shows: MnistErrors as the sentences they are."""
-
-    @wraps(handler)
-    def handle(*values: Any) -> Any:
-        try:
-            return handler(*values)
-        except MnistError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        except Exception as error:
-            logging.getLogger(__name__).exception("%s", handler.__name__)
-            raise gr.Error(_UNANSWERED, print_exception=False) from error
-
-    return handle
+def _named(values: Sequence[str]) -> list[tuple[Any, str]]:
+    """Choices whose values are English words, under these words in the visitor's language."""
+    return [(i18n(value), value) for value in values]
 
 
 _UNANSWERED = "This cannot be answered: reload the page, or ask for something else."
@@ -729,9 +775,12 @@ class _BoundedRequests:
 
 def launch(page: gr.Blocks, **options: Any) -> None:
     """Serve the page; everything that gradio takes at launch is set here, once."""
+    marked = {english: said for english, said in chinese().items() if "{" not in english}
     page.launch(
         theme=_theme(),
-        css=(STATIC / "page.css").read_text(encoding="utf-8"),
+        css=_static("page.css"),
+        head=_LANGUAGE,
+        i18n=gr.I18n(**{"en": {}, "zh-CN": marked}),
         run_history=False,
         footer_links=["api"],
         max_file_size=MAX_UPLOAD_BYTES,
@@ -743,6 +792,13 @@ def launch(page: gr.Blocks, **options: Any) -> None:
         },
         **options,
     )
+
+
+# Gradio knows zh-CN, but no zh or zh-HK; and half a page in French helps no one.
+_LANGUAGE = """<script>
+  const language = navigator.language.startsWith("zh") ? "zh-CN" : "en";
+  Object.defineProperty(navigator, "language", { value: language });
+</script>"""
 
 
 def _theme() -> gr.themes.Base:

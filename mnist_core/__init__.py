@@ -2,12 +2,13 @@
 
 Rooms, in the order of the one direction in which they import each other:
 
-    errors, config
-      → data, models, history, strokes
-        → drawing, evaluation, checkpoint, plots, pictures
-          → training
-            → jobs
-              → cli (and app.py, the page)
+    errors, words
+      → config
+        → data, models, history, strokes
+          → drawing, evaluation, checkpoint, plots, pictures
+            → training
+              → jobs
+                → cli (and app.py, the page)
 
 Three flows pass through them:
 

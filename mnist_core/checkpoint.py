@@ -31,6 +31,7 @@ from .config import TUTORIAL, TrainConfig
 from .errors import CheckpointError, ConfigError
 from .history import History
 from .models import build
+from .words import say
 
 FORMAT = 1
 MAX_BYTES = 64 * 2**20
@@ -101,24 +102,31 @@ class Checkpoint:
     @classmethod
     def from_bytes(cls, content: bytes) -> Checkpoint:
         """The inverse of `to_bytes`, for bytes that this program has made itself."""
-        return cls._of(torch.load(io.BytesIO(content), weights_only=True), "The checkpoint")
+        return cls._of(torch.load(io.BytesIO(content), weights_only=True), say("The checkpoint"))
 
     @classmethod
     def _of(cls, content: Any, name: str) -> Checkpoint:
         if not isinstance(content, dict) or "format" not in content:
             raise CheckpointError(
-                f"{name} is not a checkpoint of this program. A tutorial's model.pth goes"
-                " together with its optimizer.pth."
+                say(
+                    "{file} is not a checkpoint of this program. A tutorial's model.pth goes"
+                    " together with its optimizer.pth.",
+                    file=name,
+                )
             )
         if content["format"] != FORMAT or set(content) != _KEYS:
             raise CheckpointError(
-                f"{name} has another checkpoint format than the one this version reads"
-                f" ({FORMAT}). Use the version that wrote it."
+                say(
+                    "{file} has another checkpoint format than the one this version reads"
+                    " ({format}). Use the version that wrote it.",
+                    file=name,
+                    format=FORMAT,
+                )
             )
         try:
             return _checked(cls(**_fields(content)))
         except _UNFIT as error:
-            raise CheckpointError(f"{name} does not fit: {_first_line(error)}") from error
+            raise CheckpointError(_does_not_fit(name, error)) from error
 
 
 class Saver:
@@ -176,7 +184,12 @@ def load_tutorial(model: Path, optimizer: Path) -> Checkpoint:
         )
     except _UNFIT as error:
         raise CheckpointError(
-            f"{model.name} and {optimizer.name} are not the tutorial's pair: {_first_line(error)}"
+            say(
+                "{model} and {optimizer} are not the tutorial's pair: {reason}",
+                model=model.name,
+                optimizer=optimizer.name,
+                reason=_first_line(error),
+            )
         ) from error
 
 
@@ -185,9 +198,9 @@ def load_network(path: Path, name: str) -> nn.Module:
     writes it, in evaluation mode. Raises CheckpointError when they do not fit."""
     network, weights = build(name), _read(path)
     try:
-        _same_layout(_dict(weights), network.state_dict(), "the weights")
+        _same_layout(_dict(weights), network.state_dict())
     except _UNFIT as error:
-        raise CheckpointError(f"{path.name} does not fit: {_first_line(error)}") from error
+        raise CheckpointError(_does_not_fit(path.name, error)) from error
     network.load_state_dict(weights)
     return network.eval()
 
@@ -208,9 +221,13 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     except (OSError, RuntimeError) as error:
         with suppress(OSError):  # it may not even have been made
             temporary.unlink(missing_ok=True)
-        reason = error.strerror if isinstance(error, OSError) else "the disk may be full"
+        reason = error.strerror if isinstance(error, OSError) else say("the disk may be full")
         raise CheckpointError(
-            f"{path.name} could not be written: {reason}. What was saved before is unchanged."
+            say(
+                "{file} could not be written: {reason}. What was saved before is unchanged.",
+                file=path.name,
+                reason=reason,
+            )
         ) from error
 
 
@@ -218,7 +235,11 @@ def _read(path: Path) -> Any:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise CheckpointError(
-                f"{path.name} is larger than {MAX_BYTES >> 20} MB, which no checkpoint here is."
+                say(
+                    "{file} is larger than {megabytes} MB, which no checkpoint here is.",
+                    file=path.name,
+                    megabytes=MAX_BYTES >> 20,
+                )
             )
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             file.seek(0)
@@ -230,25 +251,31 @@ def _read(path: Path) -> Any:
                 sum(entry.file_size for entry in entries) > MAX_BYTES
                 or sum(entry.file_size for entry in pickles) > _MAX_PICKLE
             ):
-                raise CheckpointError(f"{path.name} unpacks to more than a checkpoint holds.")
+                raise CheckpointError(say(_UNPACKS_TO_MORE, file=path.name))
             for entry in pickles:
                 _refuse_repeats(archive.read(entry))
         content = torch.load(path, map_location="cpu", weights_only=True)
         if sum(tensor.numel() * tensor.element_size() for tensor in _tensors(content)) > MAX_BYTES:
-            raise CheckpointError(f"{path.name} unpacks to more than a checkpoint holds.")
+            raise CheckpointError(say(_UNPACKS_TO_MORE, file=path.name))
         return content
     except FileNotFoundError as error:
-        raise CheckpointError(f"There is no checkpoint {path.name}.") from error
+        raise CheckpointError(say("There is no checkpoint {file}.", file=path.name)) from error
     except pickle.UnpicklingError as error:
         raise CheckpointError(
-            f"{path.name} is not a checkpoint, or holds more than tensors and plain values,"
-            " which is refused because it could run code."
+            say(
+                "{file} is not a checkpoint, or holds more than tensors and plain values,"
+                " which is refused because it could run code.",
+                file=path.name,
+            )
         ) from error
     except CheckpointError:
         raise
     except Exception as error:  # the unpickler can stumble over broken bytes in any way
         raise CheckpointError(
-            f"{path.name} cannot be read as a checkpoint: it is cut short or another kind of file."
+            say(
+                "{file} cannot be read as a checkpoint: it is cut short or another kind of file.",
+                file=path.name,
+            )
         ) from error
 
 
@@ -294,50 +321,67 @@ def _fields(content: Mapping[str, Any]) -> dict[str, Any]:
 def _checked(checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint, when it fits its own config. Raises ValueError saying what does not."""
     network = build(checkpoint.config.network)
-    _same_layout(checkpoint.model, network.state_dict(), "the weights")
+    _same_layout(checkpoint.model, network.state_dict())
     parameters = list(network.parameters())
     (group,) = checkpoint.optimizer["param_groups"]
     if not isinstance(group["params"], list) or group["params"] != [*range(len(parameters))]:
-        raise ValueError("the optimizer was made for another network")
+        raise ValueError(say(_ANOTHER_OPTIMIZER))
     for index, state in checkpoint.optimizer["state"].items():
         if index not in range(len(parameters)):
-            raise ValueError("the optimizer was made for another network")
+            raise ValueError(say(_ANOTHER_OPTIMIZER))
         for name, value in state.items():
             if value is not None:  # without momentum, SGD keeps None
-                _same_tensor(value, parameters[index], f"the optimizer's {name}")
+                _same_tensor(value, parameters[index], say("the optimizer's {part}", part=name))
     generator = checkpoint.generator
     if (
         not isinstance(generator, Tensor)
         or generator.dtype != torch.uint8
         or generator.numel() > _MAX_PICKLE
     ):
-        raise ValueError("the random state is not one")
+        raise ValueError(say(_NO_RANDOM_STATE))
     if checkpoint.device == "cpu":
         try:
             torch.Generator().set_state(generator)
         except RuntimeError as error:
-            raise ValueError("the random state is not one") from error
+            raise ValueError(say(_NO_RANDOM_STATE)) from error
     elif checkpoint.device != "cuda":
-        raise ValueError("its device is neither cpu nor cuda")
+        raise ValueError(say("its device is neither cpu nor cuda"))
     if not 0 <= checkpoint.batches_done < 2**40 or not 1 <= checkpoint.threads < 2**12:
-        raise ValueError("its position is not one")
+        raise ValueError(say("its position is not one"))
     return checkpoint
 
 
-def _same_layout(state: Mapping[str, Any], expected: Mapping[str, Tensor], what: str) -> None:
+_UNPACKS_TO_MORE = "{file} unpacks to more than a checkpoint holds."
+_ANOTHER_OPTIMIZER = "the optimizer was made for another network"
+_NO_RANDOM_STATE = "the random state is not one"
+
+
+def _same_layout(state: Mapping[str, Any], expected: Mapping[str, Tensor]) -> None:
     if set(state) != set(expected):
-        raise ValueError(f"{what} belong to another network")
+        raise ValueError(say("the weights belong to another network"))
     for name, tensor in expected.items():
         _same_tensor(state[name], tensor, name)
 
 
 def _same_tensor(value: Any, expected: Tensor, name: str) -> None:
     if not isinstance(value, Tensor) or value.shape != expected.shape:
-        raise ValueError(f"{name} is not a tensor of shape {list(expected.shape)}")
+        shape = list(expected.shape)
+        raise ValueError(say("{part} is not a tensor of shape {shape}", part=name, shape=shape))
     if value.dtype != expected.dtype:
-        raise ValueError(f"{name} is {value.dtype}, not {expected.dtype}")
+        raise ValueError(
+            say(
+                "{part} is {type}, not {expected}",
+                part=name,
+                type=value.dtype,
+                expected=expected.dtype,
+            )
+        )
     if not value.isfinite().all():
-        raise ValueError(f"{name} holds values that are not finite numbers")
+        raise ValueError(say("{part} holds values that are not finite numbers", part=name))
+
+
+def _does_not_fit(file: str, error: Exception) -> str:
+    return say("{file} does not fit: {reason}", file=file, reason=_first_line(error))
 
 
 def _dict(value: Any) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from .errors import MnistError
 from .history import EvalEvent, Event, History
 from .snapshots import APART
 from .training import Trainer
+from .words import language, speak
 
 Load = Callable[[str], tuple[Split, Split]]
 """(train, test) of a dataset by its name; raises DataError."""
@@ -48,7 +49,8 @@ _PIECE_SECONDS = 0.3
 class Chunk:
     """The run in `state`, a checkpoint as bytes, as far as `reach`, for at most `seconds`.
 
-    `batches_left` are those to the end of the run. `load` and all else can be pickled.
+    `batches_left` are those to the end of the run, `language` is its errors'. `load` and all else
+    can be pickled.
     """
 
     load: Load
@@ -56,6 +58,7 @@ class Chunk:
     batches_left: float
     reach: Reach = "run"
     seconds: float = math.inf
+    language: str = "en"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,6 +104,7 @@ def chunk_of(run: Checkpoint, load: Load, reach: Reach, train_size: int) -> Chun
         state=replace(run, history=recent).to_bytes(),
         batches_left=run.config.epochs * per_epoch - run.batches_done,
         reach=reach,
+        language=language(),
     )
 
 
@@ -119,6 +123,7 @@ def train(
     each evaluation and at the end. An MnistError is yielded: of one raised, ZeroGPU passes on no
     more than its name.
     """
+    speak(chunk.language)
     torch.set_num_threads(THREADS)  # nor can a forked process use its parent's OpenMP threads
     try:
         trainer = Trainer.resume(Checkpoint.from_bytes(chunk.state), device=device, mark=False)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError
+from .words import say
 
 NETWORKS = ("net", "modern")
 DATASETS = ("mnist", "handwriting", "mnist+handwriting")
@@ -70,7 +71,7 @@ class TrainConfig:
     def from_dict(cls, values: Any) -> TrainConfig:
         """The inverse of `to_dict`. Raises ConfigError for missing, unknown or bad fields."""
         if not isinstance(values, dict) or set(values) != {f.name for f in fields(cls)}:
-            raise ConfigError("The settings do not have the fields this version knows.")
+            raise ConfigError(say("The settings do not have the fields this version knows."))
         return cls(**values)
 
 
@@ -112,20 +113,40 @@ def shipped_weights(recipe: str) -> Path:
 
 
 def _check(name: str, value: object, kind: Any, metadata: Any) -> None:
-    label = name.replace("_", " ")
+    setting = say(name.replace("_", " "))
     accepted: Any = {"int": int, "float": (int, float), "str": str}[kind]
     if isinstance(value, bool) or not isinstance(value, accepted):
-        expected = {"int": "a whole number", "float": "a number", "str": "a name"}[kind]
-        raise ConfigError(f"{label} must be {expected}, not {_short(value)}.")
+        raise ConfigError(say(_OF_ANOTHER_TYPE[kind], setting=setting, value=_short(value)))
     if "longest" in metadata and len(str(value)) > metadata["longest"]:
-        raise ConfigError(f"{label} may have {metadata['longest']} letters.")
+        most = metadata["longest"]
+        raise ConfigError(say("{setting} may have {most} letters.", setting=setting, most=most))
     if "choices" in metadata and value not in metadata["choices"]:
+        choices = ", ".join(metadata["choices"])
         raise ConfigError(
-            f"{label} must be one of {', '.join(metadata['choices'])}, not {value:.40}."
+            say(
+                "{setting} must be one of {choices}, not {value}.",
+                setting=setting,
+                choices=choices,
+                value=_short(value),
+            )
         )
     if "low" in metadata and not metadata["low"] <= value <= metadata["high"]:  # type: ignore[operator]
-        low, high = metadata["low"], metadata["high"]
-        raise ConfigError(f"{label} must be between {low:g} and {high:,g}, not {_short(value)}.")
+        raise ConfigError(
+            say(
+                "{setting} must be between {low:g} and {high:,g}, not {value}.",
+                setting=setting,
+                low=metadata["low"],
+                high=metadata["high"],
+                value=_short(value),
+            )
+        )
+
+
+_OF_ANOTHER_TYPE = {
+    "int": "{setting} must be a whole number, not {value}.",
+    "float": "{setting} must be a number, not {value}.",
+    "str": "{setting} must be a name, not {value}.",
+}
 
 
 def _short(value: object) -> str:

@@ -27,6 +27,7 @@ from torch import Tensor
 
 from .errors import DataError
 from .handwriting import handwriting_images
+from .words import say
 
 MEAN, STD = 0.1307, 0.3081
 """Of MNIST's training pixels, scaled to 0..1: the tutorial's constants."""
@@ -83,7 +84,7 @@ def load(dataset: str, folder: Path) -> tuple[Split, Split]:
         train, test = _load_mnist(folder.resolve())
         hands, _ = _load_handwriting(folder.resolve())
         return train + Split(hands.images[:MIXED], hands.labels[:MIXED]), test
-    raise DataError(f"There is no dataset called {dataset}.")
+    raise DataError(say("There is no dataset called {dataset}.", dataset=dataset))
 
 
 def needs_mnist(dataset: str) -> bool:
@@ -135,10 +136,7 @@ def fetched_share(folder: Path) -> float:
 
 def _load_mnist(folder: Path) -> tuple[Split, Split]:
     if not has_mnist(folder):
-        raise DataError(
-            "MNIST is not on this machine. `python -m mnist_core train` fetches it, and so does the"
-            " page's button; or set MNIST_DATA_DIR to a folder that has it."
-        )
+        raise DataError(say(_MISSING))
     stamp = tuple((_raw(folder) / name).stat().st_mtime_ns for name in _FILES)
     return _read_mnist(folder, stamp)
 
@@ -154,11 +152,11 @@ def _read_mnist(folder: Path, stamp: tuple[int, ...]) -> tuple[Split, Split]:
             data = MNIST(str(folder), train=train)
             split = Split(data.data, data.targets)
         except (AssertionError, OSError, RuntimeError, ValueError, EOFError) as error:
-            raise DataError(_DAMAGED) from error
+            raise DataError(say(_DAMAGED)) from error
         if split.images.shape != (count, 28, 28) or split.labels.shape != (count,):
-            raise DataError(_DAMAGED)
+            raise DataError(say(_DAMAGED))
         if not 0 <= int(split.labels.min()) <= int(split.labels.max()) <= 9:
-            raise DataError(_DAMAGED)
+            raise DataError(say(_DAMAGED))
         splits.append(split)
     return splits[0], splits[1]
 
@@ -177,6 +175,10 @@ def _split(images: np.ndarray, labels: np.ndarray) -> Split:
     return Split(torch.from_numpy(images), torch.from_numpy(labels))
 
 
+_MISSING = (
+    "MNIST is not on this machine. `python -m mnist_core train` fetches it, and so does the page's"
+    " button; or set MNIST_DATA_DIR to a folder that has it."
+)
 _DAMAGED = (
     "The MNIST files are damaged (cut short, or not MNIST)."
     " Delete the folder MNIST in the data folder and fetch them again."
@@ -184,16 +186,21 @@ _DAMAGED = (
 
 
 def _why_not_fetched(error: Exception, mirrors: list[str]) -> str:
-    tried = " and ".join(mirrors)
+    tried = ", ".join(mirrors)
     if isinstance(error, OSError) and error.errno is not None and not _is_network(error):
-        return f"MNIST could not be stored: {error.strerror}. Free or choose another data folder."
+        return say(
+            "MNIST could not be stored: {reason}. Free or choose another data folder.",
+            reason=error.strerror,
+        )
     if "corrupt" in str(error).lower() or isinstance(error, ValueError | EOFError):
-        reason = "what arrived is not MNIST (cut short, or another page in its place)"
+        reason = say("what arrived is not MNIST (cut short, or another page in its place)")
     else:
-        reason = "no mirror answered with the files"
-    return (
-        f"MNIST could not be downloaded from {tried}: {reason}. Try again later, or copy the"
-        " files of MNIST/raw into the data folder from a machine that has them."
+        reason = say("no mirror answered with the files")
+    return say(
+        "MNIST could not be downloaded from {mirrors}: {reason}. Try again later, or copy the"
+        " files of MNIST/raw into the data folder from a machine that has them.",
+        mirrors=tried,
+        reason=reason,
     )
 
 

@@ -20,6 +20,7 @@ from PIL import Image, ImageFilter, ImageOps
 
 from .errors import DrawingError
 from .strokes import BOX, PEN, SIDE
+from .words import say
 
 MAX_PIXELS = 50_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
@@ -41,12 +42,14 @@ def open_picture(file: str | PathLike[str] | BinaryIO) -> Image.Image:
             picture.draft("RGB", (_WORKING_SIDE, _WORKING_SIDE))  # JPEG: decode only that large
             picture.load()
             return ImageOps.exif_transpose(picture)
-    except (DrawingError, FileNotFoundError) as error:
-        raise DrawingError(str(error) if isinstance(error, DrawingError) else _MISSING) from None
+    except DrawingError:
+        raise
+    except FileNotFoundError:
+        raise DrawingError(say("There is no such picture.")) from None
     except Image.DecompressionBombError:
-        raise DrawingError(_TOO_LARGE) from None
+        raise DrawingError(_too_large()) from None
     except Exception:  # decoders answer hostile bytes with nearly any exception
-        raise DrawingError(_BROKEN) from None
+        raise DrawingError(say(_BROKEN)) from None
 
 
 def prepare(picture: Image.Image) -> np.ndarray | None:
@@ -59,7 +62,7 @@ def prepare(picture: Image.Image) -> np.ndarray | None:
     try:
         grey = _grey(ImageOps.exif_transpose(picture))
     except Exception:  # a lazily loaded file may turn out truncated only here
-        raise DrawingError(_BROKEN) from None
+        raise DrawingError(say(_BROKEN)) from None
     if min(grey.shape) < 4:
         return None
     for framed in (grey, 1 - grey):
@@ -75,14 +78,16 @@ def prepare(picture: Image.Image) -> np.ndarray | None:
     return _frame(fine) if fine is not None and fine.max() > 0.5 else None
 
 
-_MISSING = "There is no such picture."
 _BROKEN = "This is not a picture that can be read; use a PNG or JPEG file."
-_TOO_LARGE = f"The picture is too large; at most {MAX_PIXELS // 10**6} million pixels can be read."
+
+
+def _too_large() -> str:
+    return say("The picture is too large; at most {most:,} pixels can be read.", most=MAX_PIXELS)
 
 
 def _check_size(picture: Image.Image) -> None:
     if picture.width * picture.height > MAX_PIXELS:
-        raise DrawingError(_TOO_LARGE)
+        raise DrawingError(_too_large())
 
 
 def _grey(picture: Image.Image) -> np.ndarray:

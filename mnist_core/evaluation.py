@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from .data import Split, normalize
 from .errors import ConfigError
 from .view import ANY, COMPARISONS, View
+from .words import say
 
 BATCH = 1000
 
@@ -174,9 +175,7 @@ def _shown(evaluation: Evaluation, show: str, other: Evaluation | None) -> Tenso
     if show == "unsure":
         return evaluation.confidences < UNSURE_BELOW
     if other is None or show not in COMPARISONS:
-        raise ConfigError(
-            f"There is no view {show!r} of {'one network' if other is None else 'two'}."
-        )
+        raise ConfigError(say("There is no view {show!r} of these networks.", show=show))
     if show == "only first right":
         return evaluation.right & ~other.right
     if show == "only second right":
@@ -197,4 +196,4 @@ def _rank(evaluation: Evaluation, order: str) -> Tensor:
         return -evaluation.losses
     if order == "as in the set":
         return torch.arange(len(confidences))
-    raise ConfigError(f"There is no order {order!r}.")
+    raise ConfigError(say("There is no order {order!r}.", order=order))

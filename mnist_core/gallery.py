@@ -24,6 +24,7 @@ from .evaluation import Evaluation, agreement, classify, evaluate_once, results_
 from .plots import bars_html
 from .snapshots import Snapshots
 from .view import PER_PAGE, View
+from .words import say
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,11 @@ class Reader:
     def moments(self) -> list[str]:
         """All places in words; the last is the weights as they were saved."""
         earlier = Snapshots(self.checkpoint).earlier(Checkpoint.load(self.checkpoint))
-        words = [f"after {seen:,} examples" if seen else "untrained" for seen in earlier]
-        return [*words, "as saved"]
+        words = [
+            say("after {count:,} examples", count=seen) if seen else say("untrained")
+            for seen in earlier
+        ]
+        return [*words, say("as saved")]
 
     def network(self) -> nn.Module:
         """The network at its place. Raises CheckpointError."""
@@ -74,11 +78,18 @@ class Gallery:
     def summary(self) -> str:
         """How many digits each network reads right, and its loss."""
         lines = [
-            f"<p>{escape(name)}: <b>{int(e.right.sum()):,}</b> of {len(self.split):,} right ·"
-            f" <b>{100 * e.accuracy:.2f} %</b> · loss {e.loss:.4f}</p>"
+            say(
+                "{name}: <b>{right:,}</b> of {count:,} right · <b>{percent:.2f} %</b>"
+                " · loss {loss:.4f}",
+                name=escape(name),
+                right=int(e.right.sum()),
+                count=len(self.split),
+                percent=100 * e.accuracy,
+                loss=e.loss,
+            )
             for name, e in self.evaluations.items()
         ]
-        return f'<div class="digit-summary">{"".join(lines)}</div>'
+        return f'<div class="digit-summary">{"".join(f"<p>{line}</p>" for line in lines)}</div>'
 
     def matrices(self, view: View) -> str:
         """The confusion matrix; of two networks also where they agree, and both matrices."""
@@ -112,13 +123,15 @@ class Gallery:
         if drawing is not None:
             image = _decoded(drawing)
             readings = {n: classify(net, image[None])[0].log() for n, net in self.networks.items()}
-            return _detail("Your drawing", image, None, readings, self._network)
+            return _detail(say("Your drawing"), image, None, readings, self._network)
         if number is None:
-            return '<p class="digit-hint">Choose a digit to look inside the network.</p>'
+            hint = say("Choose a digit to look inside the network.")
+            return f'<p class="digit-hint">{hint}</p>'
         number = min(max(number, 0), len(self.split) - 1)
         image, truth = self.split.images[number], int(self.split.labels[number])
         readings = {name: e.log_probabilities[number] for name, e in self.evaluations.items()}
-        return _detail(f"Number {number:,}: it is a {truth}", image, truth, readings, self._network)
+        title = say("Number {number:,}: it is a {truth}", number=number, truth=truth)
+        return _detail(title, image, truth, readings, self._network)
 
     def network(self) -> str:
         """The first network, drawn from what it does with a digit of the split."""
@@ -172,14 +185,15 @@ def _detail(
     answers = []
     for name, reading in readings.items():
         read = int(reading.argmax())
-        loss = "" if truth is None else f" · loss {-float(reading[truth]):.3f}"
-        answers.append(
-            f"<div>{_named(name, len(readings))}<p>read as <b>{read}</b>"
-            f" ({100 * float(reading[read].exp()):.1f} %){loss}</p>"
-            f"{bars_html(reading.exp().tolist(), truth)}</div>"
-        )
+        percent = 100 * float(reading[read].exp())
+        said = say("read as <b>{digit}</b> ({percent:.1f} %)", digit=read, percent=percent)
+        if truth is not None:
+            said += " · " + say("loss {loss:.3f}", loss=-float(reading[truth]))
+        bars = bars_html(reading.exp().tolist(), truth)
+        answers.append(f"<div>{_named(name, len(readings))}<p>{said}</p>{bars}</div>")
     read = int(next(iter(readings.values())).argmax())
-    send = "" if truth is None else '<button type="button" data-pad>To the pad</button>'
+    to_pad = f'<button type="button" data-pad>{say("To the pad")}</button>'
+    send = "" if truth is None else to_pad
     return (
         f'<section class="digit-detail"><h3>{title}</h3><div class="digit-facts">'
         f'<div class="digit-large">{pictures.ink(image.numpy(), title)}{send}</div>'
@@ -193,7 +207,7 @@ def _decoded(drawing: str) -> Tensor:
         pixels = base64.b64decode(drawing, validate=True)
         return torch.frombuffer(bytearray(pixels), dtype=torch.uint8).view(28, 28)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise DrawingError("The drawing cannot be read; draw it again.") from error
+        raise DrawingError(say("The drawing cannot be read; draw it again.")) from error
 
 
 def _pages(numbers: Tensor) -> int:

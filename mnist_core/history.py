@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from .words import say
+
 MAX_LOGGED = 100_000
 """Logged losses of one run: keeps its curve quick to draw and its checkpoint small."""
 
@@ -105,9 +107,9 @@ class History:
         ):
             # In this order: a few stored bytes can claim to be a table of any shape.
             if table.shape[1:] != shape or len(table) > MAX_LOGGED:
-                raise ValueError("its curve is too long, or none")
+                raise ValueError(say("its curve is too long, or none"))
             if not (table.abs() < 1e40).all():  # false for nan; no loss in f32 is so large
-                raise ValueError("its curve holds values that are no numbers")
+                raise ValueError(say("its curve holds values that are no numbers"))
         steps = [StepEvent(examples_seen=int(seen), loss=loss, seconds=seconds)
                  for seen, loss, seconds in state["steps"].tolist()]  # fmt: skip
         evaluations = [

@@ -22,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 
 from .data import normalize
 from .pictures import Stage
+from .words import say
 
 PATCH = 5
 """Side of the square that `occlusion` covers, in pixels."""
@@ -110,7 +111,10 @@ def _stage(steps: list[_Step]) -> Stage:
     whole = [output[0] for output in outputs if output.ndim == outputs[0].ndim]
     return Stage(
         name=name.removesuffix(".weight"),
-        steps=(f"convolution {kernel}" if kernel else "linear", *filter(None, words)),
+        steps=(
+            say("convolution {size}", size=kernel) if kernel else say("linear"),
+            *(say(word) for word in words if word),
+        ),
         shape=whole[-1].shape,
         parameters=sum(p.numel() for step in steps for p in step.parameters.values()),
         filters=weight.numpy() if kernel else None,

@@ -34,6 +34,7 @@ from .history import History
 from .runs import About, RunFolder
 from .snapshots import Snapshots
 from .training import Trainer, examples_seen
+from .words import say
 
 Status = Literal[
     "waiting", "starting", "running", "paused", "stopping", "stopped", "finished", "failed"
@@ -163,6 +164,11 @@ class TrainingJob:
             self.folder.write(about)
             self.about = about
 
+    def give_up(self) -> None:
+        """Stop waiting, since nobody looks."""
+        sentence = self.context.copy().run(say, "Nobody looked at the run while it waited.")
+        self.update("stopped", sentence)
+
     def launch(
         self, load: Load, lend: Lend, unseen_seconds: float, ended: Callable[[], None]
     ) -> None:
@@ -225,7 +231,7 @@ class TrainingJob:
             self.update("failed", str(error))
         except Exception:
             logging.getLogger(__name__).exception("run %s", self.folder.path.name)
-            self.update("failed", "The run stopped because of an error in this program.")
+            self.update("failed", say("The run stopped because of an error in this program."))
         finally:
             ended()
 
@@ -235,8 +241,10 @@ class TrainingJob:
         saver.save(run)
         try:
             while not run.history.evaluations[run.config.epochs :]:  # the first is of epoch 0
-                if self._stop or self.seconds_unused > unseen_seconds:
-                    return "stopped", "" if self._stop else "Nobody looked at the run for a while."
+                if self._stop:
+                    return "stopped", ""
+                if self.seconds_unused > unseen_seconds:
+                    return "stopped", say("Nobody looked at the run for a while.")
                 pace = self._pace
                 if pace == "pause":
                     saver.save(run)
@@ -383,7 +391,7 @@ def open_job(folder: RunFolder) -> TrainingJob:
         about = folder.read()
     except CheckpointError as error:
         config = TUTORIAL if checkpoint is None else checkpoint.config
-        about = About(name="Damaged", created=folder.trained_at, config=config, device="cpu")
+        about = About(name=say("Damaged"), created=folder.trained_at, config=config, device="cpu")
         sentence = sentence or ("" if checkpoint else str(error))
     job = TrainingJob(folder, about, checkpoint)
     if sentence:

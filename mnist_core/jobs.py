@@ -27,6 +27,7 @@ from .data import fetch_mnist, fetched_share
 from .errors import BusyError, CheckpointError, ConfigError, MnistError
 from .job import Pace, Snapshot, TrainingJob, open_job
 from .runs import MAX_NAME, About, RunFolder, Runs
+from .words import say
 
 _SWEEP_SECONDS, _CLOSE_SECONDS = 600.0, 20.0
 
@@ -98,7 +99,9 @@ class Jobs:
         """
         if len(files) not in (1, 2):
             raise CheckpointError(
-                "Choose one checkpoint, or the tutorial's model.pth and optimizer.pth together."
+                say(
+                    "Choose one checkpoint, or the tutorial's model.pth and optimizer.pth together."
+                )
             )
         checkpoint = Checkpoint.load(files[0]) if len(files) == 1 else _load_pair(*files)
         with self._lock:
@@ -118,7 +121,12 @@ class Jobs:
                 return
             config = replace(job.about.config, epochs=epochs or job.about.config.epochs)
             if job.look().epochs_done >= config.epochs:
-                raise ConfigError(f"This run has had {config.epochs} epochs; choose more to go on.")
+                raise ConfigError(
+                    say(
+                        "This run has had {epochs} epochs; choose more to go on.",
+                        epochs=config.epochs,
+                    )
+                )
             self._check_active(visitor)
             job.describe(config=config, device=device)
             self._enqueue(job)
@@ -161,7 +169,7 @@ class Jobs:
         """Call a run something else. Raises ConfigError for an empty or long name."""
         name = " ".join(str(name).split())
         if not 0 < len(name) <= MAX_NAME or not name.isprintable():
-            raise ConfigError(f"A name has 1 to {MAX_NAME} letters.")
+            raise ConfigError(say("A name has 1 to {most} letters.", most=MAX_NAME))
         self._job(visitor, run_id).describe(name=name)
 
     def delete(self, visitor: str, run_id: str) -> None:
@@ -169,7 +177,7 @@ class Jobs:
         with self._lock:
             job = self._job(visitor, run_id)
             if job.active:
-                raise BusyError("Stop the run before you delete it.")
+                raise BusyError(say("Stop the run before you delete it."))
             del self._jobs[job.folder]
             job.folder.remove()
 
@@ -202,7 +210,7 @@ class Jobs:
         while self._line and len(self._training) < self._limits.slots:
             job = self._line.popleft()
             if job.seconds_unused > unseen_seconds:
-                job.update("stopped", "Nobody looked at the run while it waited.")
+                job.give_up()
             else:
                 self._training.add(job)
                 lend, ended = self._lenders[job.about.device], partial(self._ended, job)
@@ -217,23 +225,31 @@ class Jobs:
 
     def _check_device(self, device: str) -> None:
         if device not in ("cpu", "cuda"):
-            raise ConfigError("A run trains on cpu or cuda.")
+            raise ConfigError(say("A run trains on cpu or cuda."))
         if device not in self._lenders:
-            raise ConfigError("There is no GPU here; train on the CPU.")
+            raise ConfigError(say("There is no GPU here; train on the CPU."))
 
     def _check_active(self, visitor: str) -> None:
         active = sum(self._open(folder).active for folder in self._runs.of(visitor))
         if active >= self._limits.active:
-            raise BusyError(f"You have {active} runs under way; stop one before you start another.")
+            raise BusyError(
+                say(
+                    "You have {count} runs under way; stop one before you start another.",
+                    count=active,
+                )
+            )
         if len(self._line) >= self._limits.waiting:
-            raise BusyError("Too many runs are waiting already; try again later.")
+            raise BusyError(say("Too many runs are waiting already; try again later."))
 
     def _create(self, visitor: str, kind: str, config: TrainConfig, device: str) -> TrainingJob:
         self._sweep()
         names = {self._open(folder).about.name for folder in self._runs.of(visitor)}
         if len(names) >= self._limits.runs:
-            raise BusyError(f"You have {len(names)} runs; delete one to make room.")
-        name = next(name for n in count(1) if (name := f"{kind} {n}".capitalize()) not in names)
+            raise BusyError(
+                say("You have {count} runs; delete one to make room.", count=len(names))
+            )
+        kind = say(kind.capitalize())
+        name = next(name for n in count(1) if (name := f"{kind} {n}") not in names)
         about = About(name=name, created=self.now(), config=config, device=device)
         return self._open(self._runs.create(visitor, about))
 
@@ -283,7 +299,8 @@ class MnistDownload:
         with self._lock:
             if not self.running:
                 self.error = ""
-                self._thread = threading.Thread(target=self._fetch, daemon=True)
+                fetch = partial(copy_context().run, self._fetch)  # in the language of who asked
+                self._thread = threading.Thread(target=fetch, daemon=True)
                 self._thread.start()
 
     def _fetch(self) -> None:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from .view import ANY
+from .words import say
 
 COLUMNS = 10
 """Digits in a row of a sprite."""
@@ -70,7 +71,7 @@ def grid(
     wrongly is marked. `chosen` is the number of the digit that is open.
     """
     if not len(numbers):
-        return '<p class="digit-none">No digit is like that.</p>'
+        return f'<p class="digit-none">{say("No digit is like that.")}</p>'
     cells = [
         _cell(place, len(numbers), number, truth, answers, number == chosen)
         for place, (number, truth, *answers) in enumerate(zip(numbers, truths, *reads, strict=True))
@@ -78,7 +79,7 @@ def grid(
     sprite = _png(_tiled(images, COLUMNS, gap=0), _INK)
     return (
         f'<div class="digit-grid" style="--sprite:url({sprite})" role="group"'
-        f' aria-label="Digits">{"".join(cells)}</div>'
+        f' aria-label="{say("Digits")}">{"".join(cells)}</div>'
     )
 
 
@@ -104,11 +105,13 @@ def confusion(counts: NDArray[np.int64], chosen: tuple[int, int]) -> str:
             f'<td class="digit-share">{share}</td></tr>'
         )
     return (
-        '<table class="digit-matrix"><caption>Rows: what the digit is. Columns: what it was read'
-        " as. Choose a cell to see its digits.</caption>"
-        f"<thead><tr><td></td>{head}<th scope='col' class='digit-share'>right</th></tr></thead>"
+        f'<table class="digit-matrix"><caption>{say(_MATRIX)}</caption><thead><tr><td></td>{head}'
+        f"<th scope='col' class='digit-share'>{say('right')}</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>"
     )
+
+
+_MATRIX = "Rows: what the digit is. Columns: what it was read as. Choose a cell to see its digits."
 
 
 def agreement(counts: NDArray[np.int64], names: Sequence[str], show: str) -> str:
@@ -121,13 +124,18 @@ def agreement(counts: NDArray[np.int64], names: Sequence[str], show: str) -> str
         [f"{counts[0, 0]:,}", _show("only first right", counts[0, 1], show)],
         [_show("only second right", counts[1, 0], show), _show("both wrong", counts[1, 1], show)],
     ]
+    columns, rows = (
+        [say("{name}: right", name=name), say("{name}: wrong", name=name)]
+        for name in (second, first)
+    )
+    head = "".join(f"<th scope='col'>{column}</th>" for column in columns)
+    caption = say("Where the two agree. Choose a number to see its digits.")
     return (
-        '<table class="digit-agreement"><caption>Where the two agree. Choose a number to see its'
-        f" digits.</caption><thead><tr><td></td><th scope='col'>{second}: right</th>"
-        f"<th scope='col'>{second}: wrong</th></tr></thead><tbody>"
+        f'<table class="digit-agreement"><caption>{caption}</caption>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>"
         + "".join(
-            f"<tr><th scope='row'>{first}: {word}</th><td>{left}</td><td>{right}</td></tr>"
-            for word, (left, right) in zip(("right", "wrong"), cells, strict=True)
+            f"<tr><th scope='row'>{row}</th><td>{left}</td><td>{right}</td></tr>"
+            for row, (left, right) in zip(rows, cells, strict=True)
         )
         + "</tbody></table>"
     )
@@ -139,12 +147,16 @@ def pager(page: int, pages: int, count: int) -> str:
     back, on = (
         f'<button type="button" data-page="{target}" aria-label="{label}"'
         f"{' disabled' * (not 0 <= target < pages)}>{sign}</button>"
-        for target, label, sign in ((page - 1, "Previous page", "‹"), (page + 1, "Next page", "›"))
+        for target, label, sign in (
+            (page - 1, say("Previous page"), "‹"),
+            (page + 1, say("Next page"), "›"),
+        )
     )
-    digits = "1 digit" if count == 1 else f"{count:,} digits"
+    place = say("page {page:,} of {pages:,}", page=page + 1, pages=pages)
+    digits = say("1 digit") if count == 1 else say("{count:,} digits", count=count)
     return (
-        f'<nav class="digit-pager" aria-label="Pages">{back}'
-        f"<span>page {page + 1:,} of {pages:,}</span>{on}<span>{digits}</span></nav>"
+        f'<nav class="digit-pager" aria-label="{say("Pages")}">{back}'
+        f"<span>{place}</span>{on}<span>{digits}</span></nav>"
     )
 
 
@@ -155,40 +167,48 @@ def counts(numbers: Sequence[int]) -> str:
         f'<li style="--share:{number / most:.3f}"><i></i><b>{digit}</b><span>{number:,}</span></li>'
         for digit, number in enumerate(numbers)
     )
-    return f'<div class="digit-counts"><p>How often each digit occurs</p><ol>{columns}</ol></div>'
+    title = say("How often each digit occurs")
+    return f'<div class="digit-counts"><p>{title}</p><ol>{columns}</ol></div>'
 
 
 def network(stages: Sequence[Stage]) -> str:
     """The stages as blocks, as tall as their maps and as broad as they have channels or units."""
-    blocks = [_block("input", (1, 28, 28), "28×28 pixels", "")]
-    blocks += [
-        _block(stage.name, stage.shape, ", ".join(stage.steps), f"{stage.parameters:,} parameters")
-        for stage in stages
-    ]
+    blocks = [_block(say("input"), (1, 28, 28), say("28×28 pixels"), "")]
+    for stage in stages:
+        parameters = say("{count:,} parameters", count=stage.parameters)
+        blocks.append(_block(stage.name, stage.shape, ", ".join(stage.steps), parameters))
     total = sum(stage.parameters for stage in stages)
-    return (
-        f'<div class="digit-network"><p>The network: {total:,} parameters</p>'
-        f"<ol>{''.join(blocks)}</ol></div>"
-    )
+    title = say("The network: {count:,} parameters", count=total)
+    return f'<div class="digit-network"><p>{title}</p><ol>{"".join(blocks)}</ol></div>'
 
 
 def inside(stages: Sequence[Stage]) -> str:
     """What each stage made of a digit: filters that look at the digit itself, maps, units."""
     return (
-        '<p class="digit-hint">Filters: orange where ink counts for, blue where it counts against.'
-        " Maps and units: the more ink, the more of what they look for was found.</p>"
+        f'<p class="digit-hint">{say(_INSIDE)}</p>'
         f'<ol class="digit-stages">{"".join(map(_activation, stages))}</ol>'
     )
+
+
+_INSIDE = (
+    "Filters: orange where ink counts for, blue where it counts against. Maps and units: the more"
+    " ink, the more of what they look for was found."
+)
 
 
 def mattered(image: NDArray[np.uint8], values: NDArray[np.floating], read: int) -> str:
     """u8 [28,28] and f32 [28,28] from `inspection.occlusion` → the one laid over the other."""
     return (
-        f'<figure class="digit-mattered"><span>{ink(image, "The digit")}'
-        f"{signed(values, 'What mattered')}</span><figcaption><b>What mattered.</b> Squares of 5×5"
-        f" pixels were rubbed out one by one. Orange: without this ink the network is less sure of"
-        f" a {read}. Blue: without it, it would be surer.</figcaption></figure>"
+        f'<figure class="digit-mattered"><span>{ink(image, say("The digit"))}'
+        f"{signed(values, say('What mattered'))}</span><figcaption><b>{say('What mattered')}</b>"
+        f"<br>{say(_MATTERED, digit=read)}</figcaption></figure>"
     )
+
+
+_MATTERED = (
+    "Squares of 5×5 pixels were rubbed out one by one. Orange: without this ink the network is less"
+    " sure of a {digit}. Blue: without it, it would be surer."
+)
 
 
 def ink(values: NDArray, label: str, width: int = 0) -> str:
@@ -235,13 +255,17 @@ def _cell(
     place: int, count: int, number: int, truth: int, answers: Sequence[int], chosen: bool
 ) -> str:
     wrong = any(answer != truth for answer in answers)
-    read = " and ".join(str(answer) for answer in answers)
+    read = str(answers[0])
+    if len(answers) == 2:
+        read = say("{first} and {second}", first=read, second=answers[1])
+    label = say("Number {number}: a {truth}, read as {read}", number=number, truth=truth, read=read)
+    label = say("{label}, wrong", label=label) if wrong else label
     x = place % COLUMNS / (COLUMNS - 1)
     y = place // COLUMNS / max(1, -(-count // COLUMNS) - 1)
     return (
         f'<button type="button" data-i="{number}" class="digit-cell{" digit-wrong" * wrong}"'
         f' aria-pressed="{str(chosen).lower()}"'
-        f' aria-label="Number {number}: a {truth}, read as {read}{", wrong" * wrong}">'
+        f' aria-label="{label}">'
         f'<span class="digit-sprite" style="background-position:{x:.4%} {y:.4%};'
         f'background-size:{COLUMNS * 100}% auto"></span>'
         f"<span>{truth} → {' | '.join(map(str, answers))}{_CROSS * wrong}</span></button>"
@@ -253,7 +277,7 @@ def _matrix_cell(
 ) -> str:
     right = truth == read
     share = count / total if right else count / worst
-    label = f"{count} of the {truth}s read as {read}"
+    label = say("{count} of the {truth}s read as {read}", count=count, truth=truth, read=read)
     button = _filter(truth, read, str(count or ""), chosen, label, disabled=not count)
     kind = "digit-hit" if right else "digit-miss"
     return f'<td class="{kind}" style="--share:{share:.3f}">{button}</td>'
@@ -267,7 +291,10 @@ def _filter(
     label: str | None = None,
     disabled: bool = False,
 ) -> str:
-    label = label or (f"All {truth}s" if read == ANY else f"All read as {read}")
+    whole = (
+        say("All {digit}s", digit=truth) if read == ANY else say("All read as {digit}", digit=read)
+    )
+    label = label or whole
     return (
         f'<button type="button" data-truth="{truth}" data-read="{read}"'
         f' aria-pressed="{str(chosen == (truth, read)).lower()}"'
@@ -276,9 +303,10 @@ def _filter(
 
 
 def _show(what: str, count: int, show: str) -> str:
+    label = say("{count:,} digits: {what}", count=count, what=say(what))
     return (
         f'<button type="button" data-show="{what}" aria-pressed="{str(show == what).lower()}"'
-        f' aria-label="{count:,} digits: {what}">{count:,}</button>'
+        f' aria-label="{label}">{count:,}</button>'
     )
 
 
@@ -297,17 +325,19 @@ def _activation(stage: Stage) -> str:
     filters = ""
     if stage.filters is not None and stage.filters.shape[1] == 1:
         tiled = _tiled(stage.filters[:, 0], _columns(len(stage.filters)))
-        filters = signed(tiled, f"{len(stage.filters)} filters", width=_WIDE)
+        label = say("{count} filters", count=len(stage.filters))
+        filters = signed(tiled, label, width=_WIDE)
+    count = len(stage.maps)
     if stage.maps.ndim == 3:
-        count, what = len(stage.maps), "maps"
+        kind, label = "digit-maps", say("{count} maps", count=count)
         values = _tiled(stage.maps, _columns(count), line=stage.maps.max() / 8)
     else:
-        count, what, values = len(stage.maps), "units", stage.maps[None]
+        kind, label, values = "digit-units", say("{count} units", count=count), stage.maps[None]
     draw = ink if values.min() >= 0 else signed
     return (
-        f'<li class="digit-{what}"><p><b>{escape(stage.name)}</b>'
-        f" {escape(', '.join(stage.steps))} · {count} {what}</p>"
-        f"{filters}{draw(values, f'{count} {what}', width=_WIDE)}</li>"
+        f'<li class="{kind}"><p><b>{escape(stage.name)}</b>'
+        f" {escape(', '.join(stage.steps))} · {label}</p>"
+        f"{filters}{draw(values, label, width=_WIDE)}</li>"
     )
 
 

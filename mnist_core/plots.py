@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from .words import say
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -66,11 +68,13 @@ def curves_html(curves: Sequence[Curve]) -> str:
     legend = "".join(_legend(curve) for curve in curves)
     return (
         '<div class="run-curves">'
-        + _panel("Loss", loss, x_loss, y_loss, _describe(curves), "run-loss")
-        + _panel("Test accuracy", accuracy, x_accuracy, y_accuracy, "", "run-accuracy")
-        + f'<ul class="run-legend">{legend}<li class="run-key">line: train loss · ● test loss'
-        " · ┆ resumed · x: training examples seen</li></ul></div>"
+        + _panel(say("Loss"), loss, x_loss, y_loss, _describe(curves), "run-loss")
+        + _panel(say("Test accuracy"), accuracy, x_accuracy, y_accuracy, "", "run-accuracy")
+        + f'<ul class="run-legend">{legend}<li class="run-key">{say(_KEY)}</li></ul></div>'
     )
+
+
+_KEY = "line: train loss · ● test loss · ┆ resumed · x: training examples seen"
 
 
 def bars_html(probabilities: Sequence[float] | None, truth: int | None = None) -> str:
@@ -266,7 +270,13 @@ def _describe(curves: Sequence[Curve]) -> str:
         steps, tests = smooth(_steps(curve.history)), curve.history.evaluations
         if steps and tests:
             said.append(
-                f"{curve.name}: after {curve.history.examples_seen:,} examples train loss"
-                f" {steps[-1][1]:.2f}, test accuracy {100 * tests[-1].accuracy:.1f} %"
+                say(
+                    "{name}: after {seen:,} examples train loss {loss:.2f},"
+                    " test accuracy {percent:.1f} %",
+                    name=curve.name,
+                    seen=curve.history.examples_seen,
+                    loss=steps[-1][1],
+                    percent=100 * tests[-1].accuracy,
+                )
             )
-    return "; ".join(said) or "Loss: no run yet"
+    return "; ".join(said) or say("Loss: no run yet")

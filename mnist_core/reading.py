@@ -23,6 +23,7 @@ from .checkpoint import Checkpoint
 from .errors import CheckpointError
 from .evaluation import classify
 from .handwriting import handwriting
+from .words import say
 
 SURE = 0.7
 """Below this probability of the first digit the answer is called unsure."""
@@ -56,9 +57,9 @@ def read_strokes(network: nn.Module, drawn: Sequence) -> Reading:
     image = strokes.rasterize(drawn)
     points = np.concatenate([np.empty((0, 2)), *(np.reshape(stroke, (-1, 2)) for stroke in drawn)])
     if not len(points):
-        return Reading(remark="Draw one digit.")
+        return Reading(remark=say("Draw one digit."))
     if image is None or np.ptp(points, axis=0).max() < SMALLEST:
-        return Reading(remark="Too small to read: draw the digit larger.")
+        return Reading(remark=say("Too small to read: draw the digit larger."))
     return read_image(network, image)
 
 
@@ -66,7 +67,7 @@ def read_picture(network: nn.Module, file: Path | BinaryIO) -> Reading:
     """Read a picture file. Raises DrawingError when it is no picture, broken or too large."""
     image = drawing.prepare(drawing.open_picture(file))
     if image is None:
-        return Reading(remark="There is no digit to be seen in this picture.")
+        return Reading(remark=say("There is no digit to be seen in this picture."))
     return read_image(network, image)
 
 
@@ -99,7 +100,7 @@ def network(path: Path) -> nn.Module:
     try:
         return _network(path, path.stat().st_mtime_ns)
     except OSError as error:
-        raise CheckpointError(f"There is no checkpoint {path.name}.") from error
+        raise CheckpointError(say("There is no checkpoint {file}.", file=path.name)) from error
 
 
 @lru_cache(maxsize=8)
@@ -109,13 +110,13 @@ def _network(path: Path, stamp: int) -> nn.Module:
 
 def _remark(probabilities: list[float], image: np.ndarray) -> str:
     if _several(image > 0):
-        return "This looks like several digits: draw one."
+        return say("This looks like several digits: draw one.")
     first, second = sorted(range(10), key=lambda digit: -probabilities[digit])[:2]
     if probabilities[first] >= SURE:
         return ""
     if probabilities[second] < RIVAL:
-        return f"Not sure: {first}?"
-    return f"Not sure: {first} or {second}."
+        return say("Not sure: {first}?", first=first)
+    return say("Not sure: {first} or {second}.", first=first, second=second)
 
 
 def _several(ink: np.ndarray) -> bool:

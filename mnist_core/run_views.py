@@ -12,7 +12,7 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import escape
 from pathlib import Path
@@ -27,12 +27,14 @@ from .checkpoint import Checkpoint, export_tutorial
 from .config import TrainConfig
 from .errors import CheckpointError, ConfigError
 from .handwriting import handwriting
-from .job import Pace, Snapshot
+from .history import History
+from .job import Pace, Snapshot, Status
 from .jobs import Jobs
 from .pictures import ink
 from .plots import COLOURS, Curve, bars_html, curve_csv, curve_png, curves_html
 from .strokes import rasterize
 from .view import Asked, Choice
+from .words import say
 
 MORE_EPOCHS = 5
 """How many a finished run is offered in addition, as in the tutorial: from 3 to 8."""
@@ -53,7 +55,7 @@ class Tab:
 def settings(values: dict[str, Any]) -> TrainConfig:
     """The settings that a page asks for. Raises ConfigError when one is out of range."""
     if values["recipe"] not in (*config.RECIPES, config.OWN):
-        raise ConfigError("There is no such recipe.")
+        raise ConfigError(say("There is no such recipe."))
     return TrainConfig(**values)
 
 
@@ -118,9 +120,9 @@ def download(jobs: Jobs, visitor: str, asked: Asked) -> tuple[str, bytes]:
     if asked.value == "tutorial":
         return f"{name}.zip", _tutorial_pair(Checkpoint.load(file))
     if asked.value != "checkpoint":
-        raise ConfigError("There is no such file of a run.")
+        raise ConfigError(say("There is no such file of a run."))
     if not file.is_file():
-        raise CheckpointError("The run has not begun, so there is nothing to download yet.")
+        raise CheckpointError(say("The run has not begun, so there is nothing to download yet."))
     return f"{name}.pt", file.read_bytes()
 
 
@@ -138,7 +140,7 @@ def bar(run: Snapshot | None, epochs: int) -> str:
     return (
         f'<div class="run-controls">{_buttons(run, epochs)}</div>'
         f'<p class="run-sentence" aria-live="{live}">{_sentence(run)}</p>'
-        f'<div class="run-progress" role="progressbar" aria-label="Progress of the run"'
+        f'<div class="run-progress" role="progressbar" aria-label="{say("Progress of the run")}"'
         f' aria-valuenow="{100 * share:.0f}" aria-valuemin="0" aria-valuemax="100">'
         f'<b style="width:{100 * share:.2f}%"></b></div>'
     )
@@ -149,8 +151,10 @@ def watch(
 ) -> str:
     """The chart, the drawing u8 [28,28] (the visitor's `own`, or an example) and six digits."""
     reading = run.reading.tolist() if run is not None and run.reading is not None else None
-    caption = "Your drawing, read as it learns" if own else "An example, read as it learns"
-    hint = "" if own else "<small>Draw a digit in the Draw tab to have yours read here.</small>"
+    caption, hint = say("Your drawing, read as it learns"), ""
+    if not own:
+        caption = say("An example, read as it learns")
+        hint = f"<small>{say('Draw a digit in the Draw tab to have yours read here.')}</small>"
     return (
         f'<div class="run-watch">{curves_html(curves)}'
         f'<figure class="run-reading"><figcaption>{caption}</figcaption>'
@@ -166,16 +170,21 @@ def table(runs: Sequence[Snapshot], shown: Snapshot | None, overlaid: Sequence[s
         _row(run, len(runs) - 1 - number, run.run_id == shown_id, run.run_id in overlaid)
         for number, run in enumerate(runs)
     )
-    columns = ("Show", "Chart", "Name", "Settings", "Epochs", "Accuracy", "Time",
-               "To 97 · 98 · 99 %", "")  # fmt: skip
-    head = "".join(f"<th scope=col>{column}</th>" for column in columns)
-    listed = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    head = "".join(f"<th scope=col>{say(column)}</th>" for column in _COLUMNS)
+    listed = f"<table><thead><tr>{head}<th></th></tr></thead><tbody>{rows}</tbody></table>"
+    none = f"<p>{say('None yet.')}</p>"
+    duel = f'<button data-action="duel">{say("Tutorial against Modern")}</button>'
     return (
-        '<div class="run-table"><h3>Your runs</h3>'
-        f'<div class="run-scroll">{listed if runs else "<p>None yet.</p>"}</div>'
-        '<p><button data-action="duel">Tutorial against Modern</button> trains both recipes, with'
-        " the epochs and the seed above, and draws them on one chart.</p></div>"
+        f'<div class="run-table"><h3>{say("Your runs")}</h3>'
+        f'<div class="run-scroll">{listed if runs else none}</div>'
+        f"<p>{say(_DUEL, button=duel)}</p></div>"
     )
+
+
+_COLUMNS = ("Show", "Chart", "Name", "Settings", "Epochs", "Accuracy", "Time", "To 97 · 98 · 99 %")
+_DUEL = (
+    "{button} trains both recipes, with the epochs and the seed above, and draws them on one chart."
+)
 
 
 def _shown(runs: Sequence[Snapshot], choice: Choice) -> Snapshot | None:
@@ -189,7 +198,8 @@ def _shown(runs: Sequence[Snapshot], choice: Choice) -> Snapshot | None:
 def _curves(runs: Sequence[Snapshot], shown: Snapshot | None, choice: Choice) -> list[Curve]:
     """The shown run and those overlaid, oldest first; before the first run the shipped one."""
     if shown is None:
-        return _shipped_curve()
+        name = say(_AS_SHIPPED[config.SHIPPED[-1]])
+        return [Curve(name=name, history=_shipped_history(), colour=None)]
     return [
         Curve(name=run.about.name, history=run.history, colour=number % COLOURS, total=run.total)
         for number, run in enumerate(reversed(runs))
@@ -197,11 +207,12 @@ def _curves(runs: Sequence[Snapshot], shown: Snapshot | None, choice: Choice) ->
     ]
 
 
+_AS_SHIPPED = {"tutorial": "Tutorial, as shipped", "modern": "Modern, as shipped"}
+
+
 @lru_cache(maxsize=1)
-def _shipped_curve() -> list[Curve]:
-    recipe = config.SHIPPED[-1]
-    history = Checkpoint.load(config.shipped_weights(recipe)).history
-    return [Curve(name=f"{recipe.title()}, as shipped", history=history, colour=None)]
+def _shipped_history() -> History:
+    return Checkpoint.load(config.shipped_weights(config.SHIPPED[-1])).history
 
 
 def _decode(drawing: str | None) -> NDArray[np.uint8] | None:
@@ -227,7 +238,7 @@ def _example() -> NDArray[np.uint8]:
 def _tutorial_pair(checkpoint: Checkpoint) -> bytes:
     """A zip file of the tutorial's model.pth and optimizer.pth."""
     if checkpoint.config.network != config.TUTORIAL.network:
-        raise CheckpointError("Only the tutorial's network has these two files.")
+        raise CheckpointError(say("Only the tutorial's network has these two files."))
     content = io.BytesIO()
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(content, "w") as archive:
         files = [Path(folder) / name for name in ("model.pth", "optimizer.pth")]
@@ -240,28 +251,28 @@ def _tutorial_pair(checkpoint: Checkpoint) -> bytes:
 def _buttons(run: Snapshot | None, epochs: int) -> str:
     active = run is not None and run.active
     status = run.status if run is not None else "none"
-    none_yet = "" if run is not None else "There is no run yet"
-    not_training = "" if status in ("running", "paused") else "No run is training"
-    paused = status == "paused"
-    resume = "Resume"
+    not_yet = "" if run is not None else say("There is no run yet")
+    not_training = "" if status in ("running", "paused") else say("No run is training")
+    resume = say("Resume")
     if run is not None and not active and resume_target(run, epochs) != run.config.epochs:
-        resume = f"Resume to {resume_target(run, epochs)}"
-    stop = "Leave the line" if status == "waiting" else "Stop"
-    stopping = "" if active and status != "stopping" else "No run is under way"
+        resume = say("Resume to {epochs}", epochs=resume_target(run, epochs))
+    stop = say("Leave the line") if status == "waiting" else say("Stop")
+    stopping = "" if active and status != "stopping" else say("No run is under way")
     if status == "stopping":
-        stop, stopping = "Stopping…", "It stops after this batch"
+        stop, stopping = say("Stopping…"), say("It stops after this batch")
+    pause = ("run", say("Go on")) if status == "paused" else ("pause", say("Pause"))
+    busy = say("Stop this run first") if active else ""
     run_id = run.run_id if run is not None else ""
     return "".join(
         (
-            _button("train", "Train", run_id, "Stop this run first" if active else "", "primary"),
+            _button("train", say("Train"), run_id, busy, "primary"),
             _button("stop", stop, run_id, stopping),
-            _button("resume", resume, run_id, "The run is under way" if active else none_yet),
-            _button("run" if paused else "pause", "Go on" if paused else "Pause", run_id,
-                    not_training),
-            _button("batch", "One batch", run_id, not_training),
-            _button("epoch", "One epoch", run_id, not_training),
+            _button("resume", resume, run_id, say("The run is under way") if active else not_yet),
+            _button(*pause, run_id, not_training),
+            _button("batch", say("One batch"), run_id, not_training),
+            _button("epoch", say("One epoch"), run_id, not_training),
         )
-    )  # fmt: skip
+    )
 
 
 def _button(action: str, label: str, run_id: str, why_not: str, kind: str = "") -> str:
@@ -274,107 +285,146 @@ def _button(action: str, label: str, run_id: str, why_not: str, kind: str = "") 
 
 def _sentence(run: Snapshot | None) -> str:
     if run is None:
-        return "Press Train: the network starts from random weights and learns to read digits."
+        return say("Press Train: the network starts from random weights and learns to read digits.")
     if run.status == "waiting":
-        return f"Waiting for a free place to train: number {run.place} in line."
+        return say("Waiting for a free place to train: number {place} in line.", place=run.place)
     if run.status == "starting" and run.about.device == "cuda":
-        return "Getting ready: reading the digits, waiting for a GPU…"
+        return say("Getting ready: reading the digits, waiting for a GPU…")
     if run.status == "starting":
-        return "Getting ready: reading the digits…"
+        return say("Getting ready: reading the digits…")
     if run.status == "failed":
         return f'<span class="run-error">{escape(run.sentence)}</span>'
     if run.active:
         return _progress(run)
     if run.status == "finished":
-        seconds = _duration(run.history.seconds)
-        offer = ""
+        done = say(
+            "{percent} after {epochs} epochs in {time}.",
+            percent=_percent(run.accuracy),
+            epochs=run.epochs_done,
+            time=_duration(run.history.seconds),
+        )
         if run.config.recipe == "tutorial" and run.epochs_done == 3:
-            offer = " The tutorial resumes for 5 more epochs: Resume to 8."
-        return f"{_percent(run.accuracy)} after {run.epochs_done} epochs in {seconds}.{offer}"
-    where = f"Stopped after {run.examples_seen:,} examples, saved. Resume goes on exactly there."
+            done += " " + say("The tutorial resumes for 5 more epochs: Resume to 8.")
+        return done
+    where = say(
+        "Stopped after {seen:,} examples, saved. Resume goes on exactly there.",
+        seen=run.examples_seen,
+    )
     return escape(f"{run.sentence} {where}".strip())
 
 
 def _progress(run: Snapshot) -> str:
     done = min(run.epochs_done + 1, run.config.epochs)
     parts = [
-        f"epoch {done} of {run.config.epochs}",
-        f"{run.examples_seen:,} of {run.total:,} examples",
+        say("epoch {epoch} of {epochs}", epoch=done, epochs=run.config.epochs),
+        say("{seen:,} of {total:,} examples", seen=run.examples_seen, total=run.total),
     ]
     if run.images_per_second:
-        parts.append(f"{run.images_per_second:,.0f} images/s")
+        parts.append(say("{speed:,.0f} images/s", speed=run.images_per_second))
     if run.seconds_left is not None:
-        parts.append(f"{_duration(run.seconds_left)} left")
+        parts.append(say("{time} left", time=_duration(run.seconds_left)))
     if run.accuracy is not None:
-        parts.append(f"{_percent(run.accuracy)} at the last test")
-    parts += [_DEVICES[run.about.device], f"seed {run.config.seed}"]
+        parts.append(say("{percent} at the last test", percent=_percent(run.accuracy)))
+    parts += [_DEVICES[run.about.device], _seed(run.config)]
     if run.status in ("paused", "stopping"):
-        parts.insert(0, run.status)
+        parts.insert(0, say(_STATUSES[run.status]))
     return " · ".join(parts)
 
 
 _DEVICES = {"cpu": "CPU", "cuda": "GPU"}
+_STATUSES = {status: status for status in get_args(Status)}
 
 
 def _samples(run: Snapshot | None) -> str:
     if run is None or run.samples is None or run.readings is None:
-        return "<p>Six test digits appear here while a run trains.</p>"
+        return f"<p>{say('Six test digits appear here while a run trains.')}</p>"
     cells = []
     pairs = zip(run.samples.images, run.samples.labels.tolist(), run.readings, strict=True)
     for image, truth, reading in pairs:
         answer = int(reading.argmax())
         kind = "run-right" if answer == truth else "run-wrong"
+        caption = say(
+            "it is {truth}<br>read as {digit} ({percent})",
+            truth=truth,
+            digit=answer,
+            percent=_percent(float(reading[answer])),
+        )
         cells.append(
-            f'<figure class="{kind}">{ink(image.numpy(), str(truth))}<figcaption>it is {truth}<br>'
-            f"read as {answer} ({_percent(float(reading[answer]))})</figcaption></figure>"
+            f'<figure class="{kind}">{ink(image.numpy(), str(truth))}'
+            f"<figcaption>{caption}</figcaption></figure>"
         )
     return "".join(cells)
 
 
 def _row(run: Snapshot, number: int, shown: bool, overlaid: bool) -> str:
     run_id, name = run.run_id, escape(run.about.name)
-    status = "" if run.status == "finished" else f", {run.status}"
+    epochs = say("{done} of {epochs}", done=run.epochs_done, epochs=run.config.epochs)
+    if run.status != "finished":
+        epochs += f", {say(_STATUSES[run.status])}"
     marks = " · ".join(_duration(run.history.seconds_to(a / 100)) for a in (97, 98, 99))
-    files = "".join(f'<option value="{kind}">{label}</option>' for kind, label in _FILES)
-    why_not = 'disabled title="Stop it first"' if run.active else ""
+    files = "".join(
+        f'<option value="{kind}">{say(label)}</option>' for kind, label in _FILES.items()
+    )
+    why_not = f'disabled title="{say("Stop it first")}"' if run.active else ""
     return (
         f'<tr><td><input type=radio name=run-shown data-action=show data-run="{run_id}"'
-        f' aria-label="Show {name}" {"checked" * shown}></td>'
+        f' aria-label="{say("Show {name}", name=name)}" {"checked" * shown}></td>'
         f'<td><input type=checkbox data-action=overlay data-run="{run_id}"'
-        f' aria-label="Draw {name} on the chart" {"checked" * (overlaid or shown)}'
+        f' aria-label="{say("Draw {name} on the chart", name=name)}"'
+        f" {'checked' * (overlaid or shown)}"
         f' {"disabled" * shown}><i class="run-swatch" style="--c:var(--run-{number % COLOURS})">'
         f'</i></td><td><input class="run-name" data-action=rename data-run="{run_id}"'
-        f' value="{name}" maxlength=40 aria-label="Name of the run"></td>'
+        f' value="{name}" maxlength=40 aria-label="{say("Name of the run")}"></td>'
         f"<td>{escape(_settings(run.config))}</td>"
-        f"<td>{run.epochs_done} of {run.config.epochs}{status}</td>"
+        f"<td>{epochs}</td>"
         f"<td>{_percent(run.accuracy)}</td><td>{_duration(run.history.seconds)}</td>"
         f'<td>{marks}</td><td class="run-files"><select data-action=download data-run="{run_id}"'
-        f' aria-label="Download {name}"><option value="">Download…</option>{files}</select>'
-        f' <button data-action=delete data-run="{run_id}" data-ask="Delete {name}?" {why_not}>'
-        "Delete</button></td></tr>"
+        f' aria-label="{say("Download {name}", name=name)}"><option value="">{say("Download…")}'
+        f'</option>{files}</select> <button data-action=delete data-run="{run_id}"'
+        f' data-ask="{say("Delete {name}?", name=name)}" {why_not}>{say("Delete")}</button></td>'
+        "</tr>"
     )
 
 
-_FILES = (
-    ("checkpoint", "checkpoint"),
-    ("tutorial", "model.pth and optimizer.pth"),
-    ("csv", "curve as CSV"),
-    ("png", "curve as PNG"),
-)
+_FILES = {
+    "checkpoint": "checkpoint",
+    "tutorial": "model.pth and optimizer.pth",
+    "csv": "curve as CSV",
+    "png": "curve as PNG",
+}
 
 
 def _settings(run: TrainConfig) -> str:
     """What sets the run apart: its recipe, what it changes in it, and its seed."""
     recipe = config.RECIPES.get(run.recipe, config.TUTORIAL)
-    names = {"batch_size": "batch", "learning_rate": "rate"}
     changed = [
-        f"{names.get(field.name, field.name.replace('_', ' '))} {getattr(run, field.name)}"
-        for field in fields(run)
-        if field.name not in ("recipe", "epochs", "seed", "log_interval")
-        and getattr(run, field.name) != getattr(recipe, field.name)
+        f"{say(name)} {_value(getattr(run, setting))}"
+        for setting, name in _SHORT.items()
+        if getattr(run, setting) != getattr(recipe, setting)
     ]
-    title = "My own" if run.recipe == config.OWN else run.recipe.title()
-    return ", ".join([title, *changed, f"seed {run.seed}"])
+    title = say(_RECIPES[run.recipe]) if run.recipe in _RECIPES else run.recipe.title()
+    return ", ".join([title, *changed, _seed(run)])
+
+
+_RECIPES = {"tutorial": "Tutorial", "modern": "Modern", config.OWN: "My own"}
+_SHORT = {
+    "network": "network",
+    "dataset": "dataset",
+    "batch_size": "batch",
+    "learning_rate": "rate",
+    "momentum": "momentum",
+    "schedule": "schedule",
+    "weight_decay": "weight decay",
+    "augmentation": "augmentation",
+}
+
+
+def _value(value: Any) -> Any:
+    return say(value) if isinstance(value, str) else value
+
+
+def _seed(run: TrainConfig) -> str:
+    return say("seed {seed}", seed=run.seed)
 
 
 def _percent(share: float | None) -> str:
@@ -385,4 +435,6 @@ def _duration(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    if minutes:
+        return say("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
+    return say("{seconds} s", seconds=rest)

@@ -23,6 +23,7 @@ from pathlib import Path
 from .checkpoint import write_atomically
 from .config import TrainConfig
 from .errors import CheckpointError, ConfigError
+from .words import say
 
 MAX_NAME = 40
 _MAX_ABOUT = 10_000
@@ -105,7 +106,7 @@ class RunFolder:
                 values = json.loads(file.read(_MAX_ABOUT))
             return About(**{**values, "config": TrainConfig.from_dict(values["config"])})
         except (OSError, ValueError, TypeError, KeyError, RecursionError, ConfigError) as error:
-            raise CheckpointError("The description of this run is damaged.") from error
+            raise CheckpointError(say("The description of this run is damaged.")) from error
 
     def remove(self) -> None:
         """Delete the run."""
@@ -128,7 +129,7 @@ class Runs:
             folder = self._home(visitor) / run_id
             if folder.is_dir():
                 return RunFolder(folder)
-        raise ConfigError("There is no such run; it may have been deleted.")
+        raise ConfigError(say("There is no such run; it may have been deleted."))
 
     def create(self, visitor: str, about: About) -> RunFolder:
         """A folder for a new run. Raises CheckpointError when there is nowhere to keep it."""
@@ -155,7 +156,7 @@ class Runs:
 
     def _home(self, visitor: str) -> Path:
         if not is_visitor(visitor):
-            raise ConfigError("This browser is not known here yet; reload the page.")
+            raise ConfigError(say("This browser is not known here yet; reload the page."))
         return self._root / hashlib.sha256(visitor.encode()).hexdigest()[:32]
 
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence, Sized
 import numpy as np
 
 from .errors import DrawingError
+from .words import say
 
 SIDE = 28
 BOX = 19.5  # longest side of the ink, pixels; anti-aliasing spills it over 20
@@ -46,11 +47,15 @@ def rasterize(strokes: Sequence, *, pen: float = PEN) -> np.ndarray | None:
 def _lines(strokes: Sequence) -> list[np.ndarray]:
     """The strokes as f64 [n,2], empty ones left out. Raises DrawingError as `rasterize` does."""
     if not isinstance(strokes, list | tuple | np.ndarray):
-        raise DrawingError("A drawing must be a list of strokes.")
+        raise DrawingError(say("A drawing must be a list of strokes."))
     if len(strokes) > MAX_STROKES:
-        raise DrawingError(f"The drawing has more than {MAX_STROKES:,} strokes; draw less.")
+        raise DrawingError(
+            say("The drawing has more than {most:,} strokes; draw less.", most=MAX_STROKES)
+        )
     if sum(len(stroke) for stroke in strokes if isinstance(stroke, Sized)) > MAX_POINTS:
-        raise DrawingError(f"The drawing has more than {MAX_POINTS:,} points; draw less.")
+        raise DrawingError(
+            say("The drawing has more than {most:,} points; draw less.", most=MAX_POINTS)
+        )
     return [line for line in map(_points, strokes) if len(line)]
 
 
@@ -58,14 +63,17 @@ def _points(stroke: object) -> np.ndarray:
     try:
         points = np.asarray(stroke)
     except (TypeError, ValueError):
-        raise DrawingError("A stroke must be a list of [x, y] points.") from None
+        raise DrawingError(say(_NO_STROKE)) from None
     if points.size == 0:
         return np.empty((0, 2))
     if points.ndim != 2 or points.shape[1] != 2 or points.dtype.kind not in "iuf":
-        raise DrawingError("A stroke must be a list of [x, y] points.")
+        raise DrawingError(say(_NO_STROKE))
     if not (np.abs(points) < 1e9).all():  # false for nan
-        raise DrawingError("A stroke has a point that is not a number, or is far too large.")
+        raise DrawingError(say("A stroke has a point that is not a number, or is far too large."))
     return points.astype(np.float64)
+
+
+_NO_STROKE = "A stroke must be a list of [x, y] points."
 
 
 def _without_dots(lines: list[np.ndarray]) -> list[np.ndarray]:

@@ -29,6 +29,7 @@ from .errors import ConfigError, TrainingError
 from .evaluation import evaluate
 from .history import MAX_LOGGED, EvalEvent, Event, History, StepEvent
 from .models import build, draw_dropout_from, initialize
+from .words import say
 
 
 class Trainer:
@@ -102,12 +103,18 @@ class Trainer:
         per_epoch = math.ceil(len(train) / config.batch_size)
         if self.batches_done > config.epochs * per_epoch:
             raise ConfigError(
-                f"This run has already gone beyond {config.epochs} epochs; choose more."
+                say(
+                    "This run has already gone beyond {epochs} epochs; choose more.",
+                    epochs=config.epochs,
+                )
             )
         if config.epochs * per_epoch > MAX_LOGGED * config.log_interval:
             raise ConfigError(
-                f"This run would log more than {MAX_LOGGED:,} losses; choose a larger log interval,"
-                " larger batches or fewer epochs."
+                say(
+                    "This run would log more than {most:,} losses; choose a larger log interval,"
+                    " larger batches or fewer epochs.",
+                    most=MAX_LOGGED,
+                )
             )
         train, clock = _on(train, self.device), _Clock(self.history.seconds)
         while True:
@@ -130,7 +137,7 @@ class Trainer:
                     continue
                 value = loss.item()
                 if not math.isfinite(value):
-                    raise TrainingError(_DIVERGED)
+                    raise TrainingError(say(_DIVERGED))
                 seen = epoch * len(train) + batch * config.batch_size
                 event = StepEvent(examples_seen=seen, loss=value, seconds=clock.seconds())
                 yield self._record(event)
@@ -143,7 +150,7 @@ class Trainer:
         """The run as it stands, copied. Raises TrainingError when a weight is not finite."""
         model = {name: _copy(tensor) for name, tensor in self.model.state_dict().items()}
         if not all(tensor.isfinite().all() for tensor in model.values()):
-            raise TrainingError(_DIVERGED)
+            raise TrainingError(say(_DIVERGED))
         return Checkpoint(
             config=self.config,
             model=model,
@@ -200,7 +207,7 @@ def choose_device(name: str) -> str:
     if name not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"device must be auto, cpu or cuda, not {name}.")
     if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("There is no CUDA device here; choose device cpu or auto.")
+        raise ConfigError(say("There is no CUDA device here; choose device cpu or auto."))
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return name

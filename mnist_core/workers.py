@@ -24,6 +24,7 @@ from typing import Any
 
 from .chunks import Chunk, Piece, train
 from .errors import BusyError
+from .words import say
 
 NICENESS = 19
 _POLL_SECONDS = 0.05
@@ -94,7 +95,7 @@ class Workers:
             yield from worker.train(chunk, wanted, device)
         except (EOFError, OSError) as error:
             worker.end()
-            raise BusyError("The process that trained this run has ended.") from error
+            raise BusyError(say("The process that trained this run has ended.")) from error
         except BaseException:
             worker.end()  # in the middle of a chunk
             raise

@@ -1,6 +1,7 @@
 // The pad: collects pen strokes, asks the server what they are, shows the answer.
 // gr.HTML runs this once, with `element`, `props`, `server` and `watch` in scope; `props.value`
-// names the weights that read, `props.largest` is the largest picture in bytes.
+// names the weights that read, `props.largest` is the largest picture in bytes, `props.chinese` has
+// the Chinese of the English texts here and in pad.html.
 
 const SEND_EVERY_MS = 100;
 const ANSWER_WITHIN_MS = 10000;
@@ -10,6 +11,20 @@ const INSIDE_AFTER_MS = 300;
 const EXAMPLE_MS = 700;
 const STEP = 0.003; // closer points, in the unit square, are left out
 const PEN = 0.055; // width of the line shown; the one that is read has MNIST's own
+
+const chinese = navigator.language.startsWith("zh") ? props.chinese : {};
+const say = (english, values = {}) =>
+  (chinese[english] ?? english).replace(/{(\w+)}/g, (_, name) => values[name]);
+
+const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+while (texts.nextNode()) {
+  const text = texts.currentNode;
+  text.data = text.data.replace(/\S.*\S/, (english) => say(english));
+}
+for (const name of ["title", "aria-label"]) {
+  for (const part of element.querySelectorAll(`[${name}]`))
+    part.setAttribute(name, say(part.getAttribute(name)));
+}
 
 const find = (name) => element.querySelector(".pad-" + name);
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -135,7 +150,7 @@ async function send() {
   if (reply && asked === drawing && wasBlank === blank()) show(wasBlank ? {} : reply);
   if (reply || asked !== drawing) return schedule();
   unread = true;
-  show({ ...answer, remark: "The server does not answer. Trying again…" });
+  show({ ...answer, remark: say("The server does not answer. Trying again…") });
   timer = setTimeout(schedule, RETRY_AFTER_MS);
 }
 
@@ -203,7 +218,7 @@ async function fetchInside() {
   const maps = await server.look_inside({ image: asked.image, weights: props.value });
   if (asked !== answer) return;
   inside = asked;
-  find("maps").innerHTML = maps ?? "The server does not answer. Try again in a moment.";
+  find("maps").innerHTML = maps ?? say("The server does not answer. Try again in a moment.");
 }
 
 find("inside").addEventListener("toggle", lookInside);
@@ -214,8 +229,8 @@ function speak() {
   clearTimeout(speaking);
   speaking = setTimeout(() => {
     const { digit = null, probabilities, remark = "" } = answer;
-    const read = digit === null ? "" : `Read as ${digit}, ${percent(probabilities[digit])}. `;
-    find("live").textContent = read + remark;
+    const read = () => say("Read as {digit}, {percent}.", { digit, percent: percent(probabilities[digit]) });
+    find("live").textContent = digit === null ? remark : `${read()} ${remark}`.trim();
   }, SPEAK_AFTER_MS);
 }
 
@@ -245,7 +260,7 @@ function showTruth() {
     button.disabled = (answer.digit ?? null) === null;
     button.setAttribute("aria-pressed", digit === judged);
   });
-  find("tally").textContent = tally.asked ? `${tally.right} of ${tally.asked} right` : "";
+  find("tally").textContent = tally.asked ? say("{right} of {asked} right", tally) : "";
 }
 
 // ---- tools ----
@@ -272,7 +287,7 @@ async function example() {
   const mine = drawing;
   const whole = await server.draw_example(next);
   if (mine !== drawing || strokes.length) return;
-  if (!whole) return show({ remark: "The server does not answer. Try again in a moment." });
+  if (!whole) return show({ remark: say("The server does not answer. Try again in a moment.") });
   next = (next + 1) % 10;
   playing = true;
   const count = whole.flat().length;
@@ -294,8 +309,9 @@ async function choose(file) {
   clear();
   const mine = drawing;
   if (file.size > props.largest) {
-    const megabytes = Math.round(props.largest / 1e6);
-    return show({ remark: `This file is too large. Choose a picture below ${megabytes} MB.` });
+    const most = Math.round(props.largest / 1e6);
+    const remark = say("This file is too large. Choose a picture below {most} MB.", { most });
+    return show({ remark });
   }
   const bitmap = await createImageBitmap(file).catch(() => null);
   if (mine !== drawing) return;
