@@ -103,8 +103,12 @@ class Jobs:
         checkpoint = Checkpoint.load(files[0]) if len(files) == 1 else _load_pair(*files)
         with self._lock:
             job = self._create(visitor, "uploaded", checkpoint.config, "cpu")
-            checkpoint.save(job.folder.checkpoint)
-            self._jobs[job.folder] = TrainingJob(job.folder, job.about, checkpoint)
+            del self._jobs[job.folder]  # to be opened with what it then holds
+            try:
+                checkpoint.save(job.folder.checkpoint)
+            except CheckpointError:
+                job.folder.remove()
+                raise
         return job.folder.path.name
 
     def resume(
@@ -244,7 +248,8 @@ class Jobs:
     def _open(self, folder: RunFolder) -> TrainingJob:
         with self._lock:
             if folder not in self._jobs:
-                self._jobs[folder] = open_job(folder)
+                job = self._jobs[folder] = open_job(folder)
+                job.touched = min(job.touched, self.now())  # the clock may have been set back
             return self._jobs[folder]
 
     def _sweep(self) -> None:
