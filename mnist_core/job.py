@@ -380,7 +380,8 @@ class TrainingJob:
 def open_job(folder: RunFolder) -> TrainingJob:
     """An idle run as its folder has it; what is damaged is said, and can be deleted."""
     for leftover in folder.path.glob(".*"):  # of a save that was killed
-        leftover.unlink(missing_ok=True)
+        with suppress(OSError):
+            leftover.unlink()
     checkpoint, sentence = None, ""
     try:
         if folder.checkpoint.exists():

@@ -106,8 +106,12 @@ class Jobs:
         checkpoint = Checkpoint.load(files[0]) if len(files) == 1 else _load_pair(*files)
         with self._lock:
             job = self._create(visitor, "uploaded", checkpoint.config, "cpu")
-            checkpoint.save(job.folder.checkpoint)
-            self._jobs[job.folder] = TrainingJob(job.folder, job.about, checkpoint)
+            del self._jobs[job.folder]  # to be opened with what it then holds
+            try:
+                checkpoint.save(job.folder.checkpoint)
+            except CheckpointError:
+                job.folder.remove()
+                raise
         return job.folder.path.name
 
     def resume(
@@ -243,10 +247,11 @@ class Jobs:
 
     def _create(self, visitor: str, kind: str, config: TrainConfig, device: str) -> TrainingJob:
         self._sweep()
-        names = {self._open(folder).about.name for folder in self._runs.of(visitor)}
-        if len(names) >= self._limits.runs:
+        folders = self._runs.of(visitor)
+        names = {self._open(folder).about.name for folder in folders}
+        if len(folders) >= self._limits.runs:
             raise BusyError(
-                say("You have {count} runs; delete one to make room.", count=len(names))
+                say("You have {count} runs; delete one to make room.", count=len(folders))
             )
         kind = say(kind.capitalize())
         name = next(name for n in count(1) if (name := f"{kind} {n}") not in names)
@@ -260,7 +265,8 @@ class Jobs:
     def _open(self, folder: RunFolder) -> TrainingJob:
         with self._lock:
             if folder not in self._jobs:
-                self._jobs[folder] = open_job(folder)
+                job = self._jobs[folder] = open_job(folder)
+                job.touched = min(job.touched, self.now())  # the clock may have been set back
             return self._jobs[folder]
 
     def _sweep(self) -> None:

@@ -126,9 +126,9 @@ class Runs:
     def find(self, visitor: str, run_id: str) -> RunFolder:
         """One of a visitor's runs. Raises ConfigError when there is none with this id."""
         if isinstance(run_id, str) and _RUN_ID.fullmatch(run_id):
-            folder = self._home(visitor) / run_id
-            if folder.is_dir():
-                return RunFolder(folder)
+            folder = RunFolder(self._home(visitor) / run_id)
+            if folder in self.of(visitor):
+                return folder
         raise ConfigError(say("There is no such run; it may have been deleted."))
 
     def create(self, visitor: str, about: About) -> RunFolder:
@@ -165,7 +165,8 @@ def _run_folders(home: Path) -> list[RunFolder]:
 
 
 def _children(folder: Path) -> list[Path]:
+    """The folders in a folder. Links are left out: what they lead to is not ours to delete."""
     try:
-        return list(folder.iterdir())
+        return [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
     except OSError:  # not there (yet)
         return []
