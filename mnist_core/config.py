@@ -127,7 +127,7 @@ def _check(name: str, value: object, kind: Any, metadata: Any) -> None:
     if "low" in metadata and not metadata["low"] <= value <= metadata["high"]:  # type: ignore[operator]
         raise ConfigError(
             say(
-                "{setting} must be between {low:g} and {high:,g}, not {value:g}.",
+                "{setting} must be between {low:g} and {high:,g}, not {value:,}.",
                 setting=setting,
                 low=metadata["low"],
                 high=metadata["high"],
@@ -159,5 +159,7 @@ MODERN = TrainConfig(
 RECIPES = {"tutorial": TUTORIAL, "modern": MODERN}
 OWN = "own"
 """The recipe of a run whose settings are the visitor's."""
+TITLES = {"tutorial": "Tutorial", "modern": "Modern", OWN: "My own"}
+"""What the page calls the recipes."""
 SHIPPED = ("modern", "tutorial")
 """Recipes whose weights come with the project; the first is the reader where none is chosen."""
