@@ -420,7 +420,7 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState, data_dir: Path) -> tuple[Ca
 
     with gr.Row(elem_classes="run-settings"):
         recipe = gr.Radio(
-            [(i18n(title), name) for name, title in _RECIPES.items()],
+            [(i18n(config.TITLES[name]), name) for name in config.TITLES],
             value="tutorial",
             label=i18n("Recipe"),
             min_width=320,
@@ -472,9 +472,6 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState, data_dir: Path) -> tuple[Ca
     for name in {*settings} - {"recipe", "epochs", "seed", "log_interval"}:
         settings[name].input(lambda: config.OWN, None, recipe, **still)
     return look_all, inputs, outputs
-
-
-_RECIPES = {"tutorial": "Tutorial", "modern": "Modern", config.OWN: "My own"}
 
 
 def _setting(name: str) -> gr.Number | gr.Dropdown:

@@ -172,5 +172,7 @@ MODERN = TrainConfig(
 RECIPES = {"tutorial": TUTORIAL, "modern": MODERN}
 OWN = "own"
 """The recipe of a run whose settings are the visitor's."""
+TITLES = {"tutorial": "Tutorial", "modern": "Modern", OWN: "My own"}
+"""What the page calls the recipes."""
 SHIPPED = ("modern", "tutorial")
 """Recipes whose weights come with the project; the first is the reader where none is chosen."""

@@ -33,6 +33,7 @@ MAX_LOSS = 5.0
 _SMOOTHING = 0.1
 _PALETTE = ("#2563eb", "#d97706", "#059669", "#9333ea", "#dc2626", "#0891b2")
 _GREY = "#888888"
+_CHINESE_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC", "Microsoft YaHei")
 
 Point = tuple[float, float]
 
@@ -114,8 +115,16 @@ def figure(curves: Sequence[Curve]) -> Figure:
     loss.set_ylim(0, _loss_top(curves))
     accuracy.set_ylim(100 * _accuracy_low(curves), 100)
     if curves:
-        loss.legend()
+        loss.legend(prop={"family": _fonts()})
     return chart
+
+
+def _fonts() -> list[str]:
+    """For names of runs, which may be Chinese."""
+    from matplotlib.font_manager import fontManager
+
+    there = {font.name for font in fontManager.ttflist}
+    return ["DejaVu Sans", *(name for name in _CHINESE_FONTS if name in there)]
 
 
 def curve_png(curves: Sequence[Curve]) -> bytes:

@@ -402,11 +402,11 @@ def _settings(run: TrainConfig) -> str:
         for setting, name in _SHORT.items()
         if getattr(run, setting) != getattr(recipe, setting)
     ]
-    title = say(_RECIPES[run.recipe]) if run.recipe in _RECIPES else run.recipe.title()
+    known = run.recipe in config.TITLES
+    title = say(config.TITLES[run.recipe]) if known else run.recipe.title()
     return ", ".join([title, *changed, _seed(run)])
 
 
-_RECIPES = {"tutorial": "Tutorial", "modern": "Modern", config.OWN: "My own"}
 _SHORT = {
     "network": "network",
     "dataset": "dataset",

@@ -129,7 +129,7 @@ def open_page(browser, server: Server):  # type: ignore[no-untyped-def]
         page.set_default_timeout(1000 * START_SECONDS)
         page.on("pageerror", lambda error: errors.append(error))
         page.goto(url + path)
-        page.get_by_role("tab", name="Draw").wait_for()
+        page.get_by_role("tab").first.wait_for()
         return page
 
     yield open_

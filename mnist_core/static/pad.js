@@ -26,6 +26,8 @@ for (const name of ["title", "aria-label"]) {
     part.setAttribute(name, say(part.getAttribute(name)));
 }
 
+document.title = say("MNIST lab");
+
 const find = (name) => element.querySelector(".pad-" + name);
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const percent = (share) => (100 * share).toFixed(1) + " %";
