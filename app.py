@@ -37,7 +37,7 @@ from mnist_core import config
 from mnist_core.config import TrainConfig
 from mnist_core.errors import BusyError, ConfigError, MnistError
 from mnist_core.view import ANY, COMPARISONS, ORDERS, SHOWS, Asked, Choice, View
-from mnist_core.words import chinese, language_of, say, speaking
+from mnist_core.words import CHINESE, chinese, language_of, say, speaking
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -776,8 +776,7 @@ def launch(page: gr.Blocks, **options: Any) -> None:
     page.launch(
         theme=_theme(),
         css=_static("page.css"),
-        head=_LANGUAGE,
-        i18n=gr.I18n(**{"en": {}, "zh-CN": marked}),
+        i18n=gr.I18n(**dict.fromkeys(CHINESE, marked)),
         run_history=False,
         footer_links=["api"],
         max_file_size=MAX_UPLOAD_BYTES,
@@ -789,13 +788,6 @@ def launch(page: gr.Blocks, **options: Any) -> None:
         },
         **options,
     )
-
-
-# Gradio knows zh-CN, but no zh or zh-HK; and half a page in French helps no one.
-_LANGUAGE = """<script>
-  const language = navigator.language.startsWith("zh") ? "zh-CN" : "en";
-  Object.defineProperty(navigator, "language", { value: language });
-</script>"""
 
 
 def _theme() -> gr.themes.Base:

@@ -15,6 +15,9 @@ from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 
+CHINESE = ("zh-CN", "zh-TW")
+"""Languages of browsers that are shown Chinese: those that gradio's own part of the page knows."""
+
 _language: ContextVar[str] = ContextVar("language", default="en")
 
 
@@ -46,8 +49,9 @@ def speaking(language: str) -> Iterator[None]:
 
 
 def language_of(accept_language: str | None) -> str:
-    """By the first language of an Accept-Language header: "zh" for any Chinese, otherwise "en"."""
-    return "zh" if (accept_language or "").strip().lower().startswith("zh") else "en"
+    """By the first language of an Accept-Language header: "zh" for `CHINESE`, otherwise "en"."""
+    first = (accept_language or "").split(",")[0].split(";")[0].strip()
+    return "zh" if first in CHINESE else "en"
 
 
 @lru_cache(maxsize=1)

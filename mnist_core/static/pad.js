@@ -12,7 +12,9 @@ const EXAMPLE_MS = 700;
 const STEP = 0.003; // closer points, in the unit square, are left out
 const PEN = 0.055; // width of the line shown; the one that is read has MNIST's own
 
-const chinese = navigator.language.startsWith("zh") ? props.chinese : {};
+const isChinese = document.documentElement.lang.startsWith("zh"); // as gradio has settled it
+if (!isChinese) document.documentElement.lang = "en";
+const chinese = isChinese ? props.chinese : {};
 const say = (english, values = {}) =>
   (chinese[english] ?? english).replace(/{(\w+)}/g, (_, name) => values[name]);
 
