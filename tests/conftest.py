@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-START_SECONDS = 30
+START_SECONDS = 120
 BROWSER_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
