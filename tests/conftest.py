@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +91,9 @@ def start_server(
             server.process.wait(10)
         except subprocess.TimeoutExpired:
             server.process.kill()
+        if hasattr(os, "killpg"):  # what it has forked holds its own pipes open
+            with suppress(ProcessLookupError):
+                os.killpg(server.process.pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="session")
@@ -169,6 +174,7 @@ def _start(
             },
             stdout=(folder / "log.txt").open("wb"),
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         ),
     )
     deadline = time.monotonic() + START_SECONDS

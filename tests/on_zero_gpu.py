@@ -4,15 +4,18 @@
 
 A small server here is the device API that hands out GPUs; every request to it is a line of LOG.
 There is no GPU, so the forked process trains on the CPU. While the file LOG.refuse exists, the
-visitor's quota is used up. A chunk lasts at most 3 seconds, a visitor's token 1.
+visitor's quota is used up; LOG.kill ends the forked process. A chunk lasts at most 3 seconds, a
+visitor's token 1.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -57,7 +60,17 @@ import app  # noqa: E402  (imports spaces, which reads the environment)
 from mnist_core import chunks  # noqa: E402
 
 train = chunks.train
-chunks.train = lambda chunk, device: train(chunk, device="cpu")
+
+
+def train_or_die(chunk: chunks.Chunk, device: str) -> Iterator[chunks.Piece]:
+    for piece in train(chunk, device="cpu"):
+        yield piece
+        if log.with_suffix(".kill").exists():  # here nothing is half sent, for which none waits
+            log.with_suffix(".kill").unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+chunks.train = train_or_die
 chunks.MOST_SECONDS, app.RENEW_SECONDS = 3, 1
 spaces.zero.torch.init = spaces.zero.torch.move = lambda *_, **__: None
 app.main()
