@@ -32,7 +32,8 @@ MEAN, STD = 0.1307, 0.3081
 """Of MNIST's training pixels, scaled to 0..1: the tutorial's constants."""
 
 MIXED = 30_000
-"""Synthetic digits in "mnist+handwriting": half as many as MNIST's, lest they cost it accuracy."""
+"""Synthetic digits in an epoch of "mnist+handwriting": half as many as MNIST's, lest they cost it
+accuracy, and others in the next epoch, lest they be learnt by heart."""
 
 MNIST_BYTES = 11_594_722
 """Size of the four compressed files, for progress displays."""
@@ -46,13 +47,21 @@ _LEFTOVER_SECONDS = 3600.0
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Labelled digits: `images` u8 [N,28,28] with ink = 255, `labels` i64 [N] in 0..9."""
+    """Labelled digits: `images` u8 [N,28,28] with ink = 255, `labels` i64 [N] in 0..9.
+
+    Of `turns`, equally many digits each, every epoch adds one. The length is an epoch's.
+    """
 
     images: Tensor
     labels: Tensor
+    turns: tuple[Split, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.labels) + (len(self.turns[0]) if self.turns else 0)
+
+    def in_epoch(self, epoch: int) -> Split:
+        """The digits seen in an epoch, counted from 0."""
+        return self + self.turns[epoch % len(self.turns)] if self.turns else self
 
     def __add__(self, other: Split) -> Split:
         return Split(torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels]))
@@ -82,7 +91,8 @@ def load(dataset: str, folder: Path) -> tuple[Split, Split]:
     if dataset == "mnist+handwriting":
         train, test = _load_mnist(folder.resolve())
         hands, _ = _load_handwriting(folder.resolve())
-        return train + Split(hands.images[:MIXED], hands.labels[:MIXED]), test
+        parts = zip(hands.images.split(MIXED), hands.labels.split(MIXED), strict=True)
+        return Split(train.images, train.labels, tuple(Split(*part) for part in parts)), test
     raise DataError(f"There is no dataset called {dataset}.")
 
 
@@ -165,10 +175,10 @@ def _read_mnist(folder: Path, stamp: tuple[int, ...]) -> tuple[Split, Split]:
 
 @lru_cache(maxsize=1)
 def _load_handwriting(folder: Path) -> tuple[Split, Split]:
-    """60,000 and 10,000 synthetic digits, made once and kept in `folder`."""
+    """120,000 and 10,000 synthetic digits, made once and kept in `folder`."""
     train, test = (
         handwriting_images(count, seed, folder / "handwriting")
-        for count, seed in ((60_000, 1), (10_000, 2))
+        for count, seed in ((120_000, 1), (10_000, 2))
     )
     return _split(*train), _split(*test)
 
