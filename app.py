@@ -527,9 +527,9 @@ def _test_tab(
 
         if reader is None:  # the page was closed meanwhile, and its states with it
             raise ConfigError(say("These digits are no longer open here; reload the page."))
-        name, (dataset, part) = reader[0], reader[1].split()
+        name, digits = reader
         readers = [Reader(*find(name), place)] + ([Reader(*find(against))] if against else [])
-        return Gallery(data.load(dataset, data_dir)[part == "test"], readers)
+        return Gallery(data.load_shown(digits, data_dir), readers)
 
     def settle(arrived: bool, name: Any, digits: str) -> Any:
         there = arrived or not digits.startswith("mnist")

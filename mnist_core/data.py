@@ -32,14 +32,17 @@ from .words import say
 MEAN, STD = 0.1307, 0.3081
 """Of MNIST's training pixels, scaled to 0..1: the tutorial's constants."""
 
-MIXED = 30_000
-"""Synthetic digits in "mnist+handwriting": half as many as MNIST's, lest they cost it accuracy."""
+MIXED, TURNS = 30_000, 4
+"""Synthetic digits in an epoch of "mnist+handwriting": half as many as MNIST's, lest they cost it
+accuracy, and others in the next epoch, lest they be learnt by heart; after so many, the first."""
 
 MNIST_BYTES = 11_594_722
 """Size of the four compressed files, for progress displays."""
 
 _FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte",
           "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")  # fmt: skip
+_HANDS, _HANDS_TEST = (60_000, 1), (10_000, 2)
+"""Number and seed of the dataset "handwriting"."""
 _DOWNLOAD_PREFIX = ".download-"
 _TIMEOUT_SECONDS = 30.0
 _LEFTOVER_SECONDS = 3600.0
@@ -47,13 +50,21 @@ _LEFTOVER_SECONDS = 3600.0
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Labelled digits: `images` u8 [N,28,28] with ink = 255, `labels` i64 [N] in 0..9."""
+    """Labelled digits: `images` u8 [N,28,28] with ink = 255, `labels` i64 [N] in 0..9.
+
+    Of `turns`, equally many digits each, every epoch adds one. The length is an epoch's.
+    """
 
     images: Tensor
     labels: Tensor
+    turns: tuple[Split, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.labels) + (len(self.turns[0]) if self.turns else 0)
+
+    def in_epoch(self, epoch: int) -> Split:
+        """The digits seen in an epoch, counted from 0."""
+        return self + self.turns[epoch % len(self.turns)] if self.turns else self
 
     def __add__(self, other: Split) -> Split:
         return Split(torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels]))
@@ -79,12 +90,21 @@ def load(dataset: str, folder: Path) -> tuple[Split, Split]:
     if dataset == "mnist":
         return _load_mnist(folder.resolve())
     if dataset == "handwriting":
-        return _load_handwriting(folder.resolve())
+        return _handwriting(folder.resolve(), *_HANDS), _handwriting(folder.resolve(), *_HANDS_TEST)
     if dataset == "mnist+handwriting":
         train, test = _load_mnist(folder.resolve())
-        hands, _ = _load_handwriting(folder.resolve())
-        return train + Split(hands.images[:MIXED], hands.labels[:MIXED]), test
+        hands = _handwriting(folder.resolve(), TURNS * MIXED, _HANDS[1])
+        parts = zip(hands.images.split(MIXED), hands.labels.split(MIXED), strict=True)
+        return Split(train.images, train.labels, tuple(Split(*part) for part in parts)), test
     raise DataError(say("There is no dataset called {dataset}.", dataset=dataset))
+
+
+def load_shown(digits: str, folder: Path) -> Split:
+    """What is shown: "mnist test", "mnist train" or "handwriting test". Raises as `load` does."""
+    if digits == "handwriting test":
+        return _handwriting(folder.resolve(), *_HANDS_TEST)  # the rest would take a minute to make
+    train, test = load(digits.split()[0], folder)
+    return test if digits.endswith("test") else train
 
 
 def needs_mnist(dataset: str) -> bool:
@@ -161,17 +181,10 @@ def _read_mnist(folder: Path, stamp: tuple[int, ...]) -> tuple[Split, Split]:
     return splits[0], splits[1]
 
 
-@lru_cache(maxsize=1)
-def _load_handwriting(folder: Path) -> tuple[Split, Split]:
-    """60,000 and 10,000 synthetic digits, made once and kept in `folder`."""
-    train, test = (
-        handwriting_images(count, seed, folder / "handwriting")
-        for count, seed in ((60_000, 1), (10_000, 2))
-    )
-    return _split(*train), _split(*test)
-
-
-def _split(images: np.ndarray, labels: np.ndarray) -> Split:
+@lru_cache(maxsize=3)
+def _handwriting(folder: Path, count: int, seed: int) -> Split:
+    """Synthetic digits, made once and kept in `folder`."""
+    images, labels = handwriting_images(count, seed, folder / "handwriting")
     return Split(torch.from_numpy(images), torch.from_numpy(labels))
 
 

@@ -116,7 +116,7 @@ class Trainer:
                     most=MAX_LOGGED,
                 )
             )
-        train, clock = _on(train, self.device), _Clock(self.history.seconds)
+        clock = _Clock(self.history.seconds)
         while True:
             epoch, done = divmod(self.batches_done, per_epoch)
             seen = self.examples_seen(len(train))
@@ -127,10 +127,11 @@ class Trainer:
                 yield self._record(self._evaluate(test, seen, clock))
             if epoch == config.epochs:
                 return
+            digits = _on(train.in_epoch(epoch), self.device)
             order = list(batches(len(train), config.batch_size, config.seed, epoch))
             for batch in range(done, per_epoch):
                 self._set_learning_rate(self.batches_done / (config.epochs * per_epoch))
-                loss = self._step(train, order[batch])
+                loss = self._step(digits, order[batch])
                 self.batches_done += 1
                 if batch % config.log_interval:
                     yield None

@@ -183,6 +183,17 @@ def test_mnist_is_what_it_should_be(mnist_dir):
     assert data.load("mnist", mnist_dir)[0] is train
 
 
+def test_an_epoch_has_the_fixed_digits_and_one_turn_of_the_others():
+    digits = [data.Split(torch.full((2, 28, 28), n), torch.full((2,), n)) for n in range(4)]
+    train = data.Split(digits[0].images, digits[0].labels, tuple(digits[1:]))
+    assert len(train) == 4
+    for epoch, turn in enumerate([1, 2, 3, 1]):
+        seen = train.in_epoch(epoch)
+        assert seen.labels.tolist() == [0, 0, turn, turn]
+        assert seen.images[:, 0, 0].tolist() == [0, 0, turn, turn]
+    assert digits[0].in_epoch(5) is digits[0]
+
+
 def test_a_download_in_progress_tells_its_share(tmp_path):
     assert data.fetched_share(tmp_path) == 0.0
     raw = tmp_path / ".download-abc" / "MNIST" / "raw"

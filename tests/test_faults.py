@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -67,8 +68,11 @@ class Visitor:
     def act(self, action, run_id="", value=None):
         settings = {"recipe": "tutorial", **TUTORIAL.to_dict()}
         number = next(d for d in self.page["dependencies"] if d["api_name"] == "act")
-        labels = {c["id"]: c["props"].get("label") for c in self.page["components"]}
-        fields = [str(labels[part]).lower().replace(" ", "_") for part in number["inputs"][3:]]
+        labels = {c["id"]: str(c["props"].get("label")) for c in self.page["components"]}
+        names = [
+            re.sub(r'__i18n__.*"key": "(.*)"}', r"\1", labels[n]) for n in number["inputs"][3:]
+        ]
+        fields = [name.lower().replace(" ", "_") for name in names]
         values = [self.token, None, "cpu", *(settings[field] for field in fields)]
         return self.call("act", values, {"action": action, "run_id": run_id, "value": value})
 

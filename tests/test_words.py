@@ -233,7 +233,7 @@ def test_a_chinese_browser_is_shown_no_english_sentence(open_page, mnist_dir, tm
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="上传检查点").click()
     chooser.value.set_files(broken)
-    expect(page.locator(".toast-body")).to_contain_text("broken.pt 不是检查点")
+    expect(page.locator(".toast-body")).to_contain_text("无法把 broken.pt 当作检查点读取")
     page.get_by_test_id("toast-close").click()
 
     page.get_by_role("tab").nth(2).click()
