@@ -449,7 +449,7 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState, data_dir: Path) -> tuple[Ca
     choice = gr.BrowserState(None, storage_key="mnist-lab-choice", secret="mnist-lab")
     sent = gr.State([])
     drawing, file = gr.Textbox(visible="hidden"), gr.JSON(visible="hidden")
-    fast, slow = gr.Timer(0.3, active=False), gr.Timer(3)
+    fast, slow = gr.Timer(0.4, active=False), gr.Timer(3)
     inputs = [visitor, choice, sent, settings["epochs"], drawing]
     outputs = [sent, bar, watch, table, fast]
     still: Any = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}

@@ -42,7 +42,7 @@ SAMPLES = 6
 """Test digits that are shown while a run trains."""
 
 _SECONDS_PER_BATCH = 0.004  # generous: less than half of it is needed with the recipes' batches
-_PIECE_SECONDS = 0.3
+_PIECE_SECONDS = 0.4
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 
 import numpy as np
@@ -359,8 +360,13 @@ def _tiled(pictures: NDArray, columns: int, gap: int = 1, line: float = 0) -> ND
 
 def _png(levels: NDArray[np.uint8], palette: tuple[bytes, bytes]) -> str:
     """u8 [H,W], indices into a palette → a PNG as a data URI."""
-    picture = Image.fromarray(levels, "L")
-    picture = Image.frombytes("P", picture.size, picture.tobytes())
+    return _png_of(levels.tobytes(), levels.shape[::-1], palette)
+
+
+@lru_cache(maxsize=256)
+def _png_of(levels: bytes, size: tuple[int, int], palette: tuple[bytes, bytes]) -> str:
+    """Remembered: a page that watches a run is shown the same digits twice a second."""
+    picture = Image.frombytes("P", size, levels)
     picture.putpalette(palette[0])
     file = io.BytesIO()
     picture.save(file, "PNG", transparency=palette[1])

@@ -88,8 +88,8 @@ def bars_html(probabilities: Sequence[float] | None, truth: int | None = None) -
         kind = " run-best" * (digit == best) + " run-truth" * (digit == truth)
         share = f"{100 * p:.1f} %" if best is not None else ""
         rows.append(
-            f'<li class="run-bar{kind}"><span>{digit}</span><i><b style="width:{100 * p:.1f}%"></b>'
-            f"</i><span>{share}</span></li>"
+            f'<li class="run-bar{kind}"><span>{digit}</span>'
+            f'<i><b style="transform:scaleX({p:.3f})"></b></i><span>{share}</span></li>'
         )
     return f'<ol class="run-bars">{"".join(rows)}</ol>'
 

@@ -124,7 +124,7 @@ def test_the_accuracy_axis_opens_at_90_percent_once_all_are_above_it():
 def test_bars_are_ten_in_order_with_the_most_probable_marked():
     html = bars_html([0.05] * 7 + [0.65, 0, 0], truth=2)
     assert re.findall(r"<span>(\d)</span>", html) == [str(digit) for digit in range(10)]
-    assert re.findall(r"width:([\d.]+)%", html) == ["5.0"] * 7 + ["65.0", "0.0", "0.0"]
+    assert re.findall(r"scaleX\(([\d.]+)", html) == ["0.050"] * 7 + ["0.650", "0.000", "0.000"]
     assert html.count("run-best") == 1
     assert 'class="run-bar run-best"><span>7<' in html
     assert 'class="run-bar run-truth"><span>2<' in html
@@ -133,7 +133,7 @@ def test_bars_are_ten_in_order_with_the_most_probable_marked():
 @pytest.mark.parametrize("nothing", [None, [math.nan] * 10])
 def test_without_a_reading_the_bars_are_empty_not_ten_percent_each(nothing):
     html = bars_html(nothing)
-    assert html.count("width:0.0%") == 10
+    assert html.count("scaleX(0.000)") == 10
     assert "run-best" not in html
 
 
