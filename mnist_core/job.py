@@ -327,8 +327,9 @@ class TrainingJob:
                 self.status = "running"
             self._examples_seen = self._seen(run)
             self._progress.append((now, self._examples_seen))
-            if self._model is not None and now - self._seen_at < _WATCHED_SECONDS:
+            if self._model is not None:
                 self._model.load_state_dict(run.model)
+            if now - self._seen_at < _WATCHED_SECONDS:
                 self._read()
         return run
 

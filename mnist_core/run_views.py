@@ -290,6 +290,8 @@ def _sentence(run: Snapshot | None) -> str:
         return say("Waiting for a free place to train: number {place} in line.", place=run.place)
     if run.status == "starting" and run.about.device == "cuda":
         return say("Getting ready: reading the digits, waiting for a GPU…")
+    if run.status == "starting" and "handwriting" in run.config.dataset:
+        return say("Getting ready: writing synthetic digits, which takes minutes the first time…")
     if run.status == "starting":
         return say("Getting ready: reading the digits…")
     if run.status == "failed":

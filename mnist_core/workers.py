@@ -47,17 +47,23 @@ class Worker:
     def train(
         self, chunk: Chunk, wanted: Callable[[], bool], device: str
     ) -> Generator[Piece, None, None]:
-        """Pieces there, and one "enough" back: at the end, or sooner when no more are wanted."""
+        """Pieces there, and one "enough" back: at the end, or sooner when no more are wanted.
+
+        Before the first piece it may be making data for a minute, and is ended instead.
+        """
         _send(self.pipe, (chunk, device))
-        told = False
+        begun = told = False
         while True:
             while not self.pipe.poll(_POLL_SECONDS):
                 if not told and not wanted():
+                    if not begun:
+                        return self.end()
                     _send(self.pipe, "enough")
                     told = True
             piece = _receive(self.pipe)
             if piece is None:
                 break
+            begun = True
             yield piece
         if not told:
             _send(self.pipe, "enough")
@@ -100,7 +106,7 @@ class Workers:
             worker.end()  # in the middle of a chunk
             raise
         with self._lock:
-            if len(self._idle) < self._keep:
+            if len(self._idle) < self._keep and worker.is_alive:
                 self._idle.append(worker)
                 return
         worker.end()

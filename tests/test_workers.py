@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,11 @@ from mnist_core.workers import NICENESS, Workers
 def load(dataset):
     """The small digits, whatever the dataset; a function that can be pickled."""
     return TRAIN, TEST
+
+
+def load_for_ever(dataset):
+    """Digits that are still being made when nobody wants them any more."""
+    time.sleep(600)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +110,16 @@ def test_a_worker_that_is_killed_leaves_a_run_that_goes_on_from_its_last_piece(j
     assert saved(jobs, visitor, run_id).batches_done * 8 == run.examples_seen > 0
     jobs.resume(visitor, run_id)
     until(lambda: jobs.look(visitor, run_id).examples_seen > run.examples_seen)
+
+
+def test_a_run_whose_digits_are_still_being_made_stops_at_once(workers, tmp_path):
+    jobs, visitor = Jobs(tmp_path, load_for_ever, lenders={"cpu": workers.lend}), new_visitor()
+    run_id = jobs.start(visitor, LONG)
+    until(lambda: jobs.look(visitor, run_id).status == "starting")
+    time.sleep(0.2)
+    jobs.stop(visitor, run_id)
+    assert ended(jobs, visitor, run_id).status == "stopped"
+    assert saved(jobs, visitor, run_id).batches_done == 0
 
 
 def test_a_chunk_left_in_the_middle_ends_its_process(workers):
