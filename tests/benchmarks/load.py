@@ -6,9 +6,9 @@ Starts the app as a process. Visitors draw through the pad's own route: a second
 with a request every 100 ms, then three seconds of rest. Those who train are pages in a headless
 browser, which runs when nothing else does: a visitor's browser has a machine of its own, and here
 it would take from the server what it costs to draw a page. Measured are the milliseconds of a
-drawing's answer, first with one visitor on an idle server, then with all; failures; the server's
-memory; and one run's images per second while its page is open and while it is closed. Prints a
-table and, as the last line, JSON.
+drawing's answer, first with one visitor on an idle server, then with all while runs train whose
+pages are open ("seen"), then closed ("busy"); failures; the server's memory; and one run's images
+per second while its page is open and while it is closed. Prints a table and, last of all, JSON.
 """
 
 from __future__ import annotations
@@ -124,11 +124,15 @@ def watched(page: Any, server: Server, seconds: float) -> tuple[float, float]:
             page.goto("about:blank")
         time.sleep(seconds)
         if not is_open:
-            page.goto(server.url)
-            page.get_by_role("tab", name="Train").click()
-            page.get_by_text("images/s").wait_for(timeout=120_000)
+            _open_train(page, server)
         rates.append((_examples_seen(page) - before) / (time.monotonic() - start))
     return statistics.mean(rates[::2]), statistics.mean(rates[1::2])
+
+
+def _open_train(page: Any, server: Server) -> None:
+    page.goto(server.url)
+    page.get_by_role("tab", name="Train").click()
+    page.get_by_text("images/s").wait_for(timeout=120_000)
 
 
 def _examples_seen(page: Any) -> int:
@@ -171,8 +175,13 @@ def main() -> None:
             idle, failed_idle = draw(server, 1, arguments.seconds / 2)
             pages = [train(browser, server) for _ in range(arguments.training)]
             before = _megabytes(server.process)
+            seen, failed_seen = draw(server, arguments.visitors, arguments.seconds)
+            for page in pages:
+                page.goto("about:blank")
             busy, failed_busy = draw(server, arguments.visitors, arguments.seconds)
             after = _megabytes(server.process)
+            for page in pages:
+                _open_train(page, server)
             for page in pages[1:]:
                 page.get_by_role("button", name="Stop", exact=True).click()
                 page.get_by_text("Stopped after").wait_for(timeout=60_000)
@@ -184,13 +193,16 @@ def main() -> None:
         "cores": os.cpu_count(),
         "visitors": arguments.visitors,
         "training": arguments.training,
-        "requests": len(idle) + len(busy),
-        "failures": failed_idle + failed_busy,
+        "requests": len(idle) + len(busy) + len(seen),
+        "failures": failed_idle + failed_busy + failed_seen,
         "idle_p50_ms": _quantile(idle, 50),
         "idle_p95_ms": _quantile(idle, 95),
         "busy_p50_ms": _quantile(busy, 50),
         "busy_p95_ms": _quantile(busy, 95),
         "busy_p95_over_idle_p50": round(_quantile(busy, 95) / _quantile(idle, 50), 2),
+        "seen_p50_ms": _quantile(seen, 50),
+        "seen_p95_ms": _quantile(seen, 95),
+        "seen_p95_over_idle_p50": round(_quantile(seen, 95) / _quantile(idle, 50), 2),
         "memory_mb_before": round(before),
         "memory_mb_after": round(after),
         "images_per_second_watched": round(open_),
