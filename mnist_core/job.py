@@ -110,7 +110,6 @@ class TrainingJob:
     def __init__(self, folder: RunFolder, about: About, checkpoint: Checkpoint | None) -> None:
         self.folder, self.about = folder, about
         self.context = copy_context()  # of the visitor's last request that came with their quota
-        self._lend: Lend | None = None
         self.touched = folder.trained_at
         self.status: Status = "stopped"
         self.sentence = ""
