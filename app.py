@@ -55,7 +55,8 @@ MAX_REQUEST_BYTES = 2 * MAX_UPLOAD_BYTES + 1_000_000
 GPU_START_SECONDS = 15
 """For a borrowed GPU to be made ready and the digits to be brought to it."""
 RENEW_SECONDS = 60
-"""ZeroGPU knows a visitor by what a request brings, for about three minutes."""
+"""An open page keeps its runs from stopping, on whichever tab it is; and ZeroGPU knows a visitor by
+what a queued request brings, for about three minutes."""
 
 i18n = gr.I18n()
 """Marks an English sentence for the browser to show in its language; `launch` has the Chinese."""
@@ -84,7 +85,10 @@ def build(
     download = download or cast(Any, _Later(partial(_download, data_dir)))
     with gr.Blocks(title="MNIST lab", delete_cache=(3600, 3600)) as page:
         # Encrypted in the browser; a secret made at start would lose it at a restart.
-        visitor = gr.BrowserState(None, storage_key="mnist-lab-visitor", secret="mnist-lab")
+        visitor, choice = (
+            gr.BrowserState(None, storage_key=f"mnist-lab-{name}", secret="mnist-lab")
+            for name in ("visitor", "choice")
+        )
         with gr.Row(elem_classes="page-header"):
             gr.HTML(f"<h1>{i18n('MNIST lab')}</h1>", apply_default_css=False)
             weights = _weights_choice()
@@ -94,11 +98,17 @@ def build(
             _draw_tab(weights, partial(_network, jobs))
         with gr.Tab(i18n("Train"), id="train") as train:
             _missing_mnist(train, data_dir, download)
-            look, inputs, outputs = _train_tab(jobs, visitor, data_dir)
+            show_runs = _train_tab(jobs, visitor, choice, data_dir)
         with gr.Tab(i18n("Test digits"), id="test") as test:
             against = _test_tab(test, data_dir, download, weights, partial(_find, jobs))
-        page.load(_visitor, visitor, visitor, api_visibility="private").then(
-            look, inputs, outputs, js=_WITH_DRAWING, api_visibility="private"
+        page.load(_visitor, visitor, visitor, api_visibility="private").then(**show_runs)
+        # Neither this nor what a browser keeps may be in a tab, which is only made when opened.
+        gr.Timer(RENEW_SECONDS).tick(
+            partial(_renew, jobs),
+            visitor,
+            concurrency_limit=16,
+            show_progress="hidden",
+            api_visibility="private",
         )
         gr.on(
             [visitor.change, draw.select, test.select],
@@ -186,6 +196,11 @@ def _visitor(token: Any) -> str:
     from mnist_core.runs import is_visitor, new_visitor
 
     return token if is_visitor(token) else new_visitor()
+
+
+def _renew(jobs: Jobs, token: str | None) -> None:
+    if token:
+        jobs.renew(token)
 
 
 def _weights_choice() -> gr.Dropdown:
@@ -360,28 +375,18 @@ def _api_answer(read: Callable[[Any], Reading]) -> dict[str, Any]:
     }
 
 
-_WITH_DRAWING = "(...v) => [...v.slice(0, -1), localStorage.getItem('mnist-lab-drawing')]"
-"""Puts the digit last drawn in this browser, base64 of u8 [28,28], in place of the last input."""
-
-
-def _train_tab(jobs: Jobs, visitor: gr.BrowserState, data_dir: Path) -> tuple[Callable, list, list]:
-    """Recipe, controls, live curve, runs. Returns what draws it anew: function, inputs, outputs."""
+def _train_tab(
+    jobs: Jobs, visitor: gr.BrowserState, choice: gr.BrowserState, data_dir: Path
+) -> dict[str, Any]:
+    """Recipe, controls, live curve, runs. Returns the event that shows a visitor's runs."""
 
     @_spoken
-    def look(token: str, kept: Any, sent: list, epochs: int, drawing: str | None) -> list:
+    def look(asked: dict) -> dict[str, Any]:
         from mnist_core import run_views
 
-        if not token:  # the browser's is on its way
-            return [gr.skip() for _ in outputs]
-        shown = run_views.tab(jobs, token, Choice.of(kept), epochs or 0, drawing)
-        parts = [shown.bar, shown.watch, shown.table]
-        new = [*map(hash, parts), shown.active]
-        updates = zip([*parts, gr.Timer(active=shown.active)], new, sent or [None] * 4, strict=True)
-        return [new, *(part if now != before else gr.skip() for part, now, before in updates)]
-
-    @_spoken
-    def look_all(token: str, kept: Any, sent: list, epochs: int, drawing: str | None) -> list:
-        return look(token, kept, [], epochs, drawing)
+        token, kept, epochs, *_ = asked["page"]
+        tab = run_views.tab(jobs, token, Choice.of(kept), epochs or 0, asked["drawing"])
+        return tab.news(asked["has"])
 
     @_spoken
     def act(event: gr.EventData, token: str, kept: Any, device: str, *values: Any) -> Any:
@@ -399,11 +404,6 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState, data_dir: Path) -> tuple[Ca
     def upload(token: str, files: list[str]) -> Any:
         run_id = jobs.upload(token, [Path(file) for file in files])
         return asdict(Choice(run_id=run_id, at=jobs.now()))
-
-    @_spoken
-    def renew(token: str | None) -> None:
-        if token:
-            jobs.renew(token)
 
     @_spoken
     def teach() -> str:
@@ -433,8 +433,12 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState, data_dir: Path) -> tuple[Ca
     with gr.Accordion(i18n("More settings"), open=False), gr.Row(elem_classes="run-settings"):
         rest = [field.name for field in fields(TrainConfig) if field.name not in settings]
         settings |= {name: _setting(name) for name in rest}
-    html = partial(gr.HTML, js_on_load=_static("runs.js"), apply_default_css=False)
-    bar, watch, table = html(min_height=110), html(min_height=560), html(min_height=160)
+    runs = gr.HTML(
+        html_template=_static("runs.html"),
+        js_on_load=_static("runs.js"),
+        server_functions=[look],
+        apply_default_css=False,
+    )
     uploaded = gr.UploadButton(
         i18n("Upload a checkpoint, or model.pth and optimizer.pth"),
         file_count="multiple",
@@ -446,32 +450,24 @@ def _train_tab(jobs: Jobs, visitor: gr.BrowserState, data_dir: Path) -> tuple[Ca
     with gr.Accordion(i18n("How it works"), open=False) as works:
         lesson = gr.HTML(_LESSON, apply_default_css=False, min_height=400)
 
-    choice = gr.BrowserState(None, storage_key="mnist-lab-choice", secret="mnist-lab")
-    sent = gr.State([])
-    drawing, file = gr.Textbox(visible="hidden"), gr.JSON(visible="hidden")
-    fast, slow = gr.Timer(0.4, active=False), gr.Timer(3)
-    inputs = [visitor, choice, sent, settings["epochs"], drawing]
-    outputs = [sent, bar, watch, table, fast]
+    file = gr.JSON(visible="hidden")
     still: Any = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     asking: Any = {**still, "queue": True, "concurrency_limit": 16}
-    fast.tick(look, inputs, outputs, js=_WITH_DRAWING, **still)
-    slow.tick(look_all, inputs, outputs, js=_WITH_DRAWING, **still)
-    asked = [visitor, choice, device, *settings.values()]
-    for part in (bar, watch, table):
-        acted = part.select(act, asked, [choice, file], **asking)
-        acted.then(look, inputs, outputs, js=_WITH_DRAWING, **still)
-        acted.success(None, file, js=_DOWNLOAD)
-    gr.on(None, _offer_gpu, None, device, **still)  # as the page loads
-    if gr.utils.is_zero_gpu_space():  # whose quota it is comes with queued events alone
-        gr.Timer(RENEW_SECONDS).tick(renew, visitor, None, **asking)
-    uploaded.upload(upload, [visitor, uploaded], choice, **asking).then(
-        look, inputs, outputs, js=_WITH_DRAWING, **still
+    page = [visitor, choice, settings["epochs"]]
+    show: Any = {"fn": None, "inputs": page, "outputs": runs, "js": _NOW, **still}
+    settings["epochs"].change(**show)
+    acted = runs.select(
+        act, [visitor, choice, device, *settings.values()], [choice, file], **asking
     )
+    acted.then(**show)
+    acted.success(None, file, js=_DOWNLOAD)
+    gr.on(None, _offer_gpu, None, device, **still)  # as the page loads
+    uploaded.upload(upload, [visitor, uploaded], choice, **asking).then(**show)
     works.expand(teach, None, lesson, **{**asking, "concurrency_limit": 1})
     recipe.input(fill, recipe, [*settings.values()][1:], **still)
     for name in {*settings} - {"recipe", "epochs", "seed", "log_interval"}:
         settings[name].input(lambda: config.OWN, None, recipe, **still)
-    return look_all, inputs, outputs
+    return show
 
 
 def _setting(name: str) -> gr.Number | gr.Dropdown:
@@ -691,6 +687,8 @@ def _missing_mnist(tab: gr.Tab, data_dir: Path, download: MnistDownload) -> gr.S
     return arrived
 
 
+_NOW = "(...page) => [[...page, Date.now()]]"
+"""A value that is always a new one, so that its component looks again."""
 _MISSING = (
     "MNIST, the 70,000 digits that this tab is about, is not on this machine yet. It is a download"
     " of 12 MB. Without it you can draw, and train on synthetic handwriting: under More settings on"

@@ -140,10 +140,12 @@ class Jobs:
         self._job(visitor, run_id).set_pace(pace)
 
     def renew(self, visitor: str) -> None:
-        """Have a GPU lent, from the next chunk on, in the name of the request made now."""
+        """Note that the visitor is there, in whose name a GPU is lent from the next chunk on."""
         with self._lock:
             for folder in self._runs.of(visitor):
-                self._open(folder).context = copy_context()
+                job = self._open(folder)
+                job.look()
+                job.context = copy_context()
 
     def stop(self, visitor: str, run_id: str) -> None:
         """Save and stop after the current batch, or leave the line."""

@@ -15,6 +15,7 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from .words import say
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from .history import History
+    from .history import Event, History
 
 COLOURS = 6
 """Number of `--run-N` variables that the page's style sheet has."""
@@ -47,6 +48,21 @@ class Curve:
     history: History
     colour: int | None = 0
     total: int = 0
+
+    @cached_property
+    def steps(self) -> list[Point]:
+        """Train losses that are numbers."""
+        return _losses(self.history.steps)
+
+    @cached_property
+    def smoothed(self) -> list[Point]:
+        """`steps`, smoothed."""
+        return smooth(self.steps)
+
+    @cached_property
+    def tests(self) -> list[Point]:
+        """Test losses that are numbers."""
+        return _losses(self.history.evaluations)
 
 
 def curves_html(curves: Sequence[Curve]) -> str:
@@ -102,10 +118,9 @@ def figure(curves: Sequence[Curve]) -> Figure:
     loss, accuracy = chart.subplots(1, 2, width_ratios=(2, 1))
     for curve in curves:
         colour = _GREY if curve.colour is None else _PALETTE[curve.colour % COLOURS]
-        steps, tests = _steps(curve.history), _tests(curve.history)
-        loss.plot(*_columns(steps), color=colour, alpha=0.25, linewidth=0.7)
-        loss.plot(*_columns(smooth(steps)), color=colour, label=f"{curve.name}: train loss")
-        loss.plot(*_columns(tests), "o", color=colour, label=f"{curve.name}: test loss")
+        loss.plot(*_columns(curve.steps), color=colour, alpha=0.25, linewidth=0.7)
+        loss.plot(*_columns(curve.smoothed), color=colour, label=f"{curve.name}: train loss")
+        loss.plot(*_columns(curve.tests), "o", color=colour, label=f"{curve.name}: test loss")
         percent = [(e.examples_seen, 100 * e.accuracy) for e in curve.history.evaluations]
         accuracy.plot(*_columns(percent), "o-", color=colour)
         for x in curve.history.resumes:
@@ -167,12 +182,8 @@ def thin(points: Sequence[Point], limit: int = MAX_POINTS) -> list[Point]:
     return [*points[:: math.ceil(len(points) / limit)], points[-1]]
 
 
-def _steps(history: History) -> list[Point]:
-    return [(e.examples_seen, e.loss) for e in history.steps if math.isfinite(e.loss)]
-
-
-def _tests(history: History) -> list[Point]:
-    return [(e.examples_seen, e.loss) for e in history.evaluations if math.isfinite(e.loss)]
+def _losses(events: Sequence[Event]) -> list[Point]:
+    return [(e.examples_seen, e.loss) for e in events if math.isfinite(e.loss)]
 
 
 def _columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:
@@ -181,8 +192,7 @@ def _columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:
 
 def _loss_top(curves: Sequence[Curve]) -> float:
     """The end of the loss axis: 2.5 as the tutorial's, more if the runs are worse, at most 5."""
-    losses = [y for curve in curves for _, y in smooth(_steps(curve.history))]
-    losses += [y for curve in curves for _, y in _tests(curve.history)]
+    losses = [y for curve in curves for _, y in curve.smoothed + curve.tests]
     return 2.5 if max(losses, default=0) <= 2.5 else MAX_LOSS
 
 
@@ -216,15 +226,14 @@ def _dots(points: Sequence[Point], right: float, low: float, top: float) -> str:
 
 
 def _loss_svg(curve: Curve, right: float, top: float) -> str:
-    steps = _steps(curve.history)
     resumed = "".join(f"M{1000 * x / right:.0f} 0V1000" for x in curve.history.resumes)
     parts = []
-    if steps:
-        parts.append(f'<path class="run-noise" d="{_path(thin(steps), right, 0, top)}"/>')
-        parts.append(f'<path class="run-line" d="{_path(thin(smooth(steps)), right, 0, top)}"/>')
+    if curve.steps:
+        parts.append(f'<path class="run-noise" d="{_path(thin(curve.steps), right, 0, top)}"/>')
+        parts.append(f'<path class="run-line" d="{_path(thin(curve.smoothed), right, 0, top)}"/>')
     if resumed:
         parts.append(f'<path class="run-resumed" d="{resumed}"/>')
-    parts.append(f'<path class="run-dots" d="{_dots(_tests(curve.history), right, 0, top)}"/>')
+    parts.append(f'<path class="run-dots" d="{_dots(curve.tests, right, 0, top)}"/>')
     return f"<g {_colour(curve)}>{''.join(parts)}</g>"
 
 
@@ -276,15 +285,15 @@ def _describe(curves: Sequence[Curve]) -> str:
     """What the chart shows, for those who do not see it."""
     said = []
     for curve in curves:
-        steps, tests = smooth(_steps(curve.history)), curve.history.evaluations
-        if steps and tests:
+        tests = curve.history.evaluations
+        if curve.smoothed and tests:
             said.append(
                 say(
                     "{name}: after {seen:,} examples train loss {loss:.2f},"
                     " test accuracy {percent:.1f} %",
                     name=curve.name,
                     seen=curve.history.examples_seen,
-                    loss=steps[-1][1],
+                    loss=curve.smoothed[-1][1],
                     percent=100 * tests[-1].accuracy,
                 )
             )

@@ -11,12 +11,13 @@ import io
 import re
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any, cast, get_args
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -44,12 +45,19 @@ DUEL = ("tutorial", "modern")
 
 @dataclass(frozen=True, kw_only=True)
 class Tab:
-    """The three parts of the Train tab, as HTML, and whether a run in it is under way."""
+    """The parts of the Train tab, as HTML by their names, and whether a run in it is under way."""
 
-    bar: str
-    watch: str
-    table: str
+    parts: dict[str, str]
     active: bool
+
+    def news(self, has: Mapping[str, int]) -> dict[str, Any]:
+        """For a page that `has` parts with these marks: the others, all marks, and `active`."""
+        marks = {name: crc32(html.encode()) for name, html in self.parts.items()}
+        parts = {name: html for name, html in self.parts.items() if marks[name] != has.get(name)}
+        return {"parts": parts, "marks": marks, "active": self.active, "unanswered": say(_LOST)}
+
+
+_LOST = "The server does not answer. Trying again…"
 
 
 def settings(values: dict[str, Any]) -> TrainConfig:
@@ -67,12 +75,15 @@ def tab(jobs: Jobs, visitor: str, choice: Choice, epochs: int, drawing: str | No
     image = _example() if own is None else own
     if shown is not None:
         shown = jobs.look(visitor, shown.run_id, torch.from_numpy(image))
-    return Tab(
-        bar=bar(shown, epochs),
-        watch=watch(shown, _curves(runs, shown, choice), image, own is not None),
-        table=table(runs, shown, choice.overlaid),
-        active=any(run.active for run in runs),
-    )
+    parts = {
+        "controls": controls(shown, epochs),
+        "now": now(shown),
+        "curves": curves_html(_curves(runs, shown, choice)),
+        "reading": reading(shown, image, own is not None),
+        "samples": samples(shown),
+        "table": table(runs, shown, choice.overlaid),
+    }
+    return Tab(parts=parts, active=any(run.active for run in runs))
 
 
 def act(
@@ -133,12 +144,11 @@ def resume_target(run: Snapshot, epochs: int) -> int:
     return epochs if epochs > run.epochs_done else run.epochs_done + MORE_EPOCHS
 
 
-def bar(run: Snapshot | None, epochs: int) -> str:
-    """Buttons, what the run is doing in one line, and how far it is."""
+def now(run: Snapshot | None) -> str:
+    """What the run is doing in one line, and how far it is."""
     share = run.examples_seen / run.total if run is not None and run.total else 0.0
     live = "off" if run is not None and run.status == "running" else "polite"
     return (
-        f'<div class="run-controls">{_buttons(run, epochs)}</div>'
         f'<p class="run-sentence" aria-live="{live}">{_sentence(run)}</p>'
         f'<div class="run-progress" role="progressbar" aria-label="{say("Progress of the run")}"'
         f' aria-valuenow="{100 * share:.0f}" aria-valuemin="0" aria-valuemax="100">'
@@ -146,20 +156,16 @@ def bar(run: Snapshot | None, epochs: int) -> str:
     )
 
 
-def watch(
-    run: Snapshot | None, curves: Sequence[Curve], drawing: NDArray[np.uint8], own: bool
-) -> str:
-    """The chart, the drawing u8 [28,28] (the visitor's `own`, or an example) and six digits."""
-    reading = run.reading.tolist() if run is not None and run.reading is not None else None
+def reading(run: Snapshot | None, drawing: NDArray[np.uint8], own: bool) -> str:
+    """The drawing u8 [28,28], the visitor's `own` or an example, as the network now reads it."""
+    bars = run.reading.tolist() if run is not None and run.reading is not None else None
     caption, hint = say("Your drawing, read as it learns"), ""
     if not own:
         caption = say("An example, read as it learns")
         hint = f"<small>{say('Draw a digit in the Draw tab to have yours read here.')}</small>"
     return (
-        f'<div class="run-watch">{curves_html(curves)}'
-        f'<figure class="run-reading"><figcaption>{caption}</figcaption>'
-        f"<div>{ink(drawing, caption)}{bars_html(reading)}</div>{hint}</figure></div>"
-        f'<div class="run-samples">{_samples(run)}</div>'
+        f"<figcaption>{caption}</figcaption>"
+        f"<div>{ink(drawing, caption)}{bars_html(bars)}</div>{hint}"
     )
 
 
@@ -175,9 +181,8 @@ def table(runs: Sequence[Snapshot], shown: Snapshot | None, overlaid: Sequence[s
     none = f"<p>{say('None yet.')}</p>"
     duel = f'<button data-action="duel">{say("Tutorial against Modern")}</button>'
     return (
-        f'<div class="run-table"><h3>{say("Your runs")}</h3>'
-        f'<div class="run-scroll">{listed if runs else none}</div>'
-        f"<p>{say(_DUEL, button=duel)}</p></div>"
+        f'<h3>{say("Your runs")}</h3><div class="run-scroll">{listed if runs else none}</div>'
+        f"<p>{say(_DUEL, button=duel)}</p>"
     )
 
 
@@ -248,7 +253,8 @@ def _tutorial_pair(checkpoint: Checkpoint) -> bytes:
     return content.getvalue()
 
 
-def _buttons(run: Snapshot | None, epochs: int) -> str:
+def controls(run: Snapshot | None, epochs: int) -> str:
+    """Its buttons."""
     active = run is not None and run.active
     status = run.status if run is not None else "none"
     not_yet = "" if run is not None else say("There is no run yet")
@@ -337,7 +343,8 @@ _DEVICES = {"cpu": "CPU", "cuda": "GPU"}
 _STATUSES = {status: status for status in get_args(Status)}
 
 
-def _samples(run: Snapshot | None) -> str:
+def samples(run: Snapshot | None) -> str:
+    """Six test digits, and how the network now reads them."""
     if run is None or run.samples is None or run.readings is None:
         return f"<p>{say('Six test digits appear here while a run trains.')}</p>"
     cells = []

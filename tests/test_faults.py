@@ -51,12 +51,20 @@ class Visitor:
         connection.close()
         return answer.status, text
 
-    def ask_pad(self, function, data):
-        pad = next(
+    def ask_component(self, function, data):
+        component = next(
             c["id"] for c in self.page["components"] if function in c["props"].get("server_fns", ())
         )
-        body = {"session_hash": "x", "component_id": pad, "fn_name": function, "data": data}
-        return self.ask("/gradio_api/component_server/", body)
+        body = {"session_hash": "x", "component_id": component, "fn_name": function}
+        return self.ask("/gradio_api/component_server/", {**body, "data": data})
+
+    def look(self, run_id=None):
+        """What the Train tab shows them."""
+        kept = {"run_id": run_id, "at": 1e12, "overlaid": [run_id]} if run_id else None
+        asked = {"page": [self.token, kept, 3, 0], "drawing": None, "has": {}}
+        status, text = self.ask_component("look", asked)
+        assert status == 200
+        return text
 
     def call(self, name, values, event=None):
         """One of the page's own events, past the page."""
@@ -108,7 +116,7 @@ def visitor(own_server):
     """A visitor; at the test's end the server must still read a drawing."""
     visitor = Visitor(own_server)
     yield visitor
-    status, text = visitor.ask_pad("read_drawing", {"strokes": SEVEN, "weights": "modern"})
+    status, text = visitor.ask_component("read_drawing", {"strokes": SEVEN, "weights": "modern"})
     assert (status, json.loads(text)["digit"]) == (200, 7)
 
 
@@ -125,7 +133,7 @@ def test_the_pads_functions_answer_anything_with_a_sentence(visitor, function):
     wrong = [*BAD, {"weights": "modern"}, {"strokes": SEVEN}]
     wrong += [{"weights": bad, "strokes": SEVEN, "image": "AAAA"} for bad in BAD]
     for data in wrong:
-        status, text = visitor.ask_pad(function, data)
+        status, text = visitor.ask_component(function, data)
         assert_tells_nothing(visitor, text)
         assert status == 200 or len(json.loads(text)["detail"]) > 20, (data, text)
 
@@ -175,6 +183,18 @@ def test_every_event_of_the_page_survives_values_of_any_type(visitor):
 
 
 @pytest.mark.parametrize(
+    "asked",
+    [None, 5, "x", [], {}, {"page": None}, {"page": ["../..", None, 3], "drawing": 5, "has": []},
+     {"page": [None, {"run_id": []}, {}], "drawing": None, "has": {}}],
+)  # fmt: skip
+def test_a_look_that_the_page_does_not_ask_for_gets_a_sentence(visitor, asked):
+    status, text = visitor.ask_component("look", asked)
+    assert status == 500
+    assert len(json.loads(text)["detail"]) > 20
+    assert_tells_nothing(visitor, text)
+
+
+@pytest.mark.parametrize(
     "event", [None, [], "x", {"action": "train", "more": 1}, {"run_id": "x"}, {}]
 )
 def test_an_event_that_the_page_does_not_send_gets_a_sentence(visitor, event):
@@ -204,14 +224,14 @@ def test_no_visitor_reaches_anothers_run_past_the_page(own_server, visitor):
         assert_tells_nothing(stranger, text)
     for name in (f"{stranger.token}/{run_id}", f"/{run_id}", f"{folder.parent.name}/{run_id}",
                  f"{stranger.token}/../{folder.parent.name}/{run_id}", str(folder)):  # fmt: skip
-        _, text = stranger.ask_pad("read_drawing", {"strokes": SEVEN, "weights": name})
+        _, text = stranger.ask_component("read_drawing", {"strokes": SEVEN, "weights": name})
         assert set(json.loads(text)) == {"remark"}, name
         assert_tells_nothing(stranger, text)
-    _, text = stranger.call("look", [stranger.token, {"run_id": run_id}, [], 3, None])
-    assert run_id not in text
+    assert run_id in owner.look(run_id)
+    assert run_id not in stranger.look(run_id)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
     weights = f"{owner.token}/{run_id}"
-    _, text = owner.ask_pad("read_drawing", {"strokes": SEVEN, "weights": weights})
+    _, text = owner.ask_component("read_drawing", {"strokes": SEVEN, "weights": weights})
     assert json.loads(text)["digit"] == 7
     status, text = owner.act("download", run_id, "checkpoint")
     assert status == 200
@@ -313,7 +333,7 @@ def test_only_what_was_uploaded_can_become_a_run(own_server, visitor):
         status, text = visitor.upload(path)
         assert status == 500, path
         assert_tells_nothing(visitor, text)
-    assert "None yet" in visitor.call("look", [visitor.token, None, [], 3, None])[1]
+    assert "None yet" in visitor.look()
 
 
 def repeated_tuple(times):

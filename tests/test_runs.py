@@ -98,8 +98,8 @@ def test_a_clock_set_back_leaves_the_visitors_choice_to_them(open_runs, visitor,
     assert len(jobs.runs(visitor)) == 2
     for folder in two:
         chosen = Choice(run_id=folder.name, at=jobs.now())
-        bar = tab(jobs, visitor, chosen, 3, None).bar
-        assert f'data-action="resume" data-run="{folder.name}"' in bar
+        controls = tab(jobs, visitor, chosen, 3, None).parts["controls"]
+        assert f'data-action="resume" data-run="{folder.name}"' in controls
 
 
 def test_an_upload_that_cannot_be_kept_leaves_no_run(open_runs, visitor, file, tmp_path):
