@@ -771,6 +771,9 @@ class _BoundedRequests:
 def launch(page: gr.Blocks, **options: Any) -> None:
     """Serve the page; everything that gradio takes at launch is set here, once."""
     marked = {english: said for english, said in chinese().items() if "{" not in english}
+    with speaking("zh"):  # gradio says this in English to everybody
+        place = say("In queue: {position} of {size}", position="{position}", size="{size}")
+    marked["queue.queue_position"] = place
     page.launch(
         theme=_theme(),
         css=_static("page.css"),

@@ -55,10 +55,10 @@ def read_strokes(network: nn.Module, drawn: Sequence) -> Reading:
     Raises DrawingError for what is not strokes, or is too much of them.
     """
     image = strokes.rasterize(drawn)
-    points = np.concatenate([np.empty((0, 2)), *(np.reshape(stroke, (-1, 2)) for stroke in drawn)])
-    if not len(points):
+    points = [point for stroke in drawn for point in stroke]
+    if not points:
         return Reading(remark=say("Draw one digit."))
-    if image is None or np.ptp(points, axis=0).max() < SMALLEST:
+    if image is None or max(max(axis) - min(axis) for axis in zip(*points, strict=True)) < SMALLEST:
         return Reading(remark=say("Too small to read: draw the digit larger."))
     return read_image(network, image)
 
@@ -73,12 +73,12 @@ def read_picture(network: nn.Module, file: Path | BinaryIO) -> Reading:
 
 def read_image(network: nn.Module, image: np.ndarray) -> Reading:
     """Read u8 [28,28], ink = 255, in MNIST's frame."""
-    probabilities = classify(network, torch.from_numpy(image)[None])[0]
+    probabilities = classify(network, torch.from_numpy(image)[None])[0].tolist()
     return Reading(
-        digit=int(probabilities.argmax()),
-        probabilities=tuple(probabilities.tolist()),
+        digit=probabilities.index(max(probabilities)),
+        probabilities=tuple(probabilities),
         image=image,
-        remark=_remark(probabilities.tolist(), image),
+        remark=_remark(probabilities, image),
     )
 
 
@@ -122,7 +122,9 @@ def _remark(probabilities: list[float], image: np.ndarray) -> str:
 def _several(ink: np.ndarray) -> bool:
     """Whether an empty column splits bool [28,28] into parts that are both about as tall as it."""
     columns = ink.any(0)
+    if np.diff(np.flatnonzero(columns)).max(initial=1) == 1:
+        return False
     edges = np.flatnonzero(np.diff(columns.astype(int), prepend=0, append=0))
     parts = [ink[:, left:right] for left, right in edges.reshape(-1, 2)]
     heights = [int(np.ptp(np.flatnonzero(part.any(1)))) + 1 for part in parts]
-    return len(parts) > 1 and sorted(heights)[-2] > 0.6 * max(heights)
+    return sorted(heights)[-2] > 0.6 * max(heights)
