@@ -264,6 +264,16 @@ def test_a_run_that_nobody_looks_at_saves_and_stops(make_jobs, tmp_path):
     assert "Nobody looked" in jobs.look(visitor, run_id).sentence
 
 
+def test_a_page_that_is_open_keeps_a_run_that_it_does_not_show(make_jobs):
+    jobs, visitor = make_jobs(unseen_seconds=0.5), new_visitor()
+    run_id = jobs.start(visitor, LONG)
+    for _ in range(20):
+        jobs.renew(visitor)
+        time.sleep(0.05)
+    assert jobs._training
+    assert jobs.look(visitor, run_id).active
+
+
 def test_a_run_paused_for_long_gives_up_its_slot(make_jobs):
     jobs, visitor = make_jobs(unseen_seconds=0.5), new_visitor()
     run_id = jobs.start(visitor, LONG)

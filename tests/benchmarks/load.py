@@ -19,6 +19,7 @@ import http.client
 import json
 import os
 import re
+import select
 import statistics
 import subprocess
 import sys
@@ -66,6 +67,8 @@ def _visitor(
     end = time.monotonic() + seconds
     time.sleep(float(rng.uniform(0, PEN_SECONDS + REST_SECONDS)))
     while time.monotonic() < end:
+        if _is_closed(connection):  # after 5 seconds without a request, which a browser notices too
+            connection.close()
         strokes = [stroke.round(3).tolist() for stroke in handwriting(seed % 10, rng)]
         for part in np.linspace(0.1, 1.0, int(PEN_SECONDS / REQUEST_SECONDS)):
             drawn = [stroke[: max(2, int(len(stroke) * part))] for stroke in strokes]
@@ -95,6 +98,11 @@ def _visitor(
         time.sleep(float(rng.uniform(0.5, 1.5)) * REST_SECONDS)
 
 
+def _is_closed(connection: http.client.HTTPConnection) -> bool:
+    """Whether the server has closed it since it was last used."""
+    return connection.sock is not None and bool(select.select([connection.sock], [], [], 0)[0])
+
+
 def _pad(server: Server) -> int:
     with urllib.request.urlopen(f"{server.url}/config") as answer:
         components = json.load(answer)["components"]
@@ -116,18 +124,21 @@ def train(browser: Any, server: Server) -> Any:
     return page
 
 
-def watched(page: Any, seconds: float) -> tuple[float, float]:
+def watched(page: Any, server: Server, seconds: float) -> tuple[float, float]:
     """Images per second of the page's run: while it is looked at, and behind another tab."""
-    rates = []
-    for is_open in (True, False) * 3:
-        start, before = time.monotonic(), _examples_seen(page)
-        if not is_open:
-            page.get_by_role("tab", name="Draw").click()
+    with page.expect_request(
+        lambda request: '"fn_name":"look"' in (request.post_data or "")
+    ) as look:
+        pass
+    rates: dict[str, list[float]] = {"Train": [], "Draw": []}
+    for tab in ("Train", "Draw", "Draw", "Train") * 3:
+        page.get_by_role("tab", name=tab).click()
+        time.sleep(1)
+        start, before = time.monotonic(), _examples_seen(server, look.value.post_data)
         time.sleep(seconds)
-        if not is_open:
-            page.get_by_role("tab", name="Train").click()
-        rates.append((_examples_seen(page) - before) / (time.monotonic() - start))
-    return statistics.median(rates[::2]), statistics.median(rates[1::2])
+        after = _examples_seen(server, look.value.post_data)
+        rates[tab].append((after - before) / (time.monotonic() - start))
+    return statistics.median(rates["Train"]), statistics.median(rates["Draw"])
 
 
 def _open_train(page: Any, server: Server) -> None:
@@ -136,12 +147,17 @@ def _open_train(page: Any, server: Server) -> None:
     page.get_by_text("images/s").wait_for(timeout=120_000)
 
 
-def _examples_seen(page: Any) -> int:
-    """As the page says next, which may have been covered until now."""
-    sentence = page.locator(".run-sentence")
-    before = sentence.inner_text()
-    while (said := sentence.inner_text()) == before:
-        page.wait_for_timeout(20)
+def _examples_seen(server: Server, look: str) -> int:
+    """As the page would be told, if it asked so now."""
+    asked = json.loads(look)
+    asked["data"]["has"] = {}
+    address, headers = (
+        f"{server.url}/gradio_api/component_server/",
+        {"Content-Type": "application/json"},
+    )
+    request = urllib.request.Request(address, json.dumps(asked).encode(), headers)
+    with urllib.request.urlopen(request) as answer:
+        said = json.load(answer)["parts"]["now"]
     return int(re.search(r"([\d,]+) of [\d,]+ examples", said)[1].replace(",", ""))
 
 
@@ -190,7 +206,7 @@ def main() -> None:
             for page in pages[1:]:
                 page.get_by_role("button", name="Stop", exact=True).click()
                 page.get_by_text("Stopped after").wait_for(timeout=60_000)
-            open_, closed = watched(pages[0], min(arguments.seconds / 4, 15))
+            open_, closed = watched(pages[0], server, min(arguments.seconds / 4, 10))
         finally:
             server.process.kill()
             server.process.wait()
