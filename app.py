@@ -773,7 +773,7 @@ def launch(page: gr.Blocks, **options: Any) -> None:
     marked = {english: said for english, said in chinese().items() if "{" not in english}
     with speaking("zh"):  # gradio says this in English to everybody
         place = say("In queue: {position} of {size}", position="{position}", size="{size}")
-    marked["queue.queue_position"] = place
+    marked["status.queue_position"] = place
     page.launch(
         theme=_theme(),
         css=_static("page.css"),
