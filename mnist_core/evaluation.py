@@ -139,9 +139,10 @@ def classify(model: nn.Module, images: Tensor, device: str | torch.device = "cpu
 
 @torch.no_grad()
 def _log_probabilities(model: nn.Module, images: Tensor, device: str | torch.device) -> Tensor:
-    model.eval()
+    if model.training:
+        model.eval()
     parts = [model(normalize(part.to(device))).cpu() for part in images.split(BATCH)]
-    return torch.cat(parts) if parts else torch.empty(0, 10)
+    return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 
 class _Weights:
