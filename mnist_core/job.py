@@ -3,7 +3,7 @@
 It is trained in chunks by whoever lends room for them (see `chunks`); a thread of the job's takes
 in the pieces, and saves when it begins, whenever it pauses or stops, and in between as often as
 costs 1 % of its time. Pages look at a `Snapshot`; how the network as it is reads a few digits is
-computed by that thread, and only while somebody watches.
+computed by that thread, only while somebody watches, and at once when another drawing comes.
 
 But: a job does not know whose it is, nor when it may train; see `jobs`.
 """
@@ -204,8 +204,7 @@ class TrainingJob:
             self._seen_at = time.monotonic()
             if drawing is not None and not _same(drawing, self._drawing):
                 self._drawing = drawing
-                if not self.active:
-                    self._read()
+                self._read()
             return Snapshot(
                 run_id=self.folder.path.name,
                 about=self.about,

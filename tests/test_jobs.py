@@ -340,6 +340,17 @@ def test_a_run_that_trained_unseen_is_read_with_what_it_has_learned(make_jobs, m
     assert torch.allclose(reading, classify(network, TEST.images[:1])[0], atol=1e-6)
 
 
+def test_two_pages_each_have_their_own_drawing_read(make_jobs):
+    jobs, visitor = make_jobs(), new_visitor()
+    run_id = jobs.start(visitor, LONG)
+    under_way(jobs, visitor, run_id)
+    jobs.set_pace(visitor, run_id, "pause")
+    until(lambda: jobs.look(visitor, run_id).status == "paused")
+    readings = [jobs.look(visitor, run_id, TEST.images[n]).reading for n in (0, 1, 0)]
+    assert torch.equal(readings[0], readings[2])
+    assert not torch.equal(readings[0], readings[1])
+
+
 def test_a_drawing_is_read_by_the_network_as_it_learns(make_jobs):
     jobs, visitor = make_jobs(), new_visitor()
     run_id = jobs.start(visitor, LONG)
