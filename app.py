@@ -198,11 +198,6 @@ def _visitor(token: Any) -> str:
     return token if is_visitor(token) else new_visitor()
 
 
-def _renew(jobs: Jobs, token: str | None) -> None:
-    if token:
-        jobs.renew(token)
-
-
 def _weights_choice() -> gr.Dropdown:
     """Which weights read, on every tab; the value is what `_find` takes."""
     return gr.Dropdown(
@@ -242,6 +237,12 @@ def _spoken(handler: Callable[..., Any]) -> Callable[..., Any]:
                 raise gr.Error(say(_UNANSWERED), print_exception=False) from error
 
     return handle
+
+
+@_spoken
+def _renew(jobs: Jobs, token: str | None) -> None:
+    if token:
+        jobs.renew(token)
 
 
 @_spoken
@@ -328,15 +329,20 @@ def _draw_tab(weights: gr.Dropdown, network: Callable[[object], Module]) -> None
 
 def drawing_pad(functions: list[Callable], weights: str) -> gr.HTML:
     """The pad over its server functions: read_drawing, read_file, look_inside, draw_example."""
-    html, script = _static("pad.html"), _static("pad.js")
+    return _own_html("pad", functions, weights, largest=MAX_UPLOAD_BYTES)
+
+
+def _own_html(name: str, functions: list[Callable], value: Any = None, **props: Any) -> gr.HTML:
+    """The component of static/`name`.html and .js, over functions that its script calls."""
+    html, script = _static(f"{name}.html"), _static(f"{name}.js")
     return gr.HTML(
-        weights,
+        value,
         html_template=html,
         js_on_load=script,
         server_functions=functions,
         chinese={english: said for english, said in chinese().items() if english in html + script},
         apply_default_css=False,
-        largest=MAX_UPLOAD_BYTES,
+        **props,
     )
 
 
@@ -385,7 +391,7 @@ def _train_tab(
         from mnist_core import run_views
 
         token, kept, epochs, *_ = asked["page"]
-        tab = run_views.tab(jobs, token, Choice.of(kept), epochs or 0, asked["drawing"])
+        tab = run_views.tab(jobs, token, Choice.of(kept), round(epochs or 0), asked["drawing"])
         return tab.news(asked["has"])
 
     @_spoken
@@ -433,12 +439,7 @@ def _train_tab(
     with gr.Accordion(i18n("More settings"), open=False), gr.Row(elem_classes="run-settings"):
         rest = [field.name for field in fields(TrainConfig) if field.name not in settings]
         settings |= {name: _setting(name) for name in rest}
-    runs = gr.HTML(
-        html_template=_static("runs.html"),
-        js_on_load=_static("runs.js"),
-        server_functions=[look],
-        apply_default_css=False,
-    )
+    runs = _own_html("runs", [look])
     uploaded = gr.UploadButton(
         i18n("Upload a checkpoint, or model.pth and optimizer.pth"),
         file_count="multiple",
@@ -457,7 +458,11 @@ def _train_tab(
     show: Any = {"fn": None, "inputs": page, "outputs": runs, "js": _NOW, **still}
     settings["epochs"].change(**show)
     acted = runs.select(
-        act, [visitor, choice, device, *settings.values()], [choice, file], **asking
+        act,
+        [visitor, choice, device, *settings.values()],
+        [choice, file],
+        trigger_mode="multiple",  # by default a press while another is answered would be lost
+        **asking,
     )
     acted.then(**show)
     acted.success(None, file, js=_DOWNLOAD)

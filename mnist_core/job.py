@@ -44,7 +44,7 @@ ACTIVE = ("waiting", "starting", "running", "paused", "stopping")
 Pace = Literal["run", "batch", "epoch", "pause"]
 """Train on; train one batch, or to the end of the epoch, and pause; pause now."""
 
-_READ_SECONDS, _WATCHED_SECONDS = 0.3, 5.0
+_READ_SECONDS, _WATCHED_SECONDS = 0.3, 2.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

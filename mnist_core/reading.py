@@ -55,7 +55,7 @@ def read_strokes(network: nn.Module, drawn: Sequence) -> Reading:
     Raises DrawingError for what is not strokes, or is too much of them.
     """
     image = strokes.rasterize(drawn)
-    points = [point for stroke in drawn for point in stroke]
+    points = [point for stroke in drawn for point in stroke if len(point)]
     if not points:
         return Reading(remark=say("Draw one digit."))
     if image is None or max(max(axis) - min(axis) for axis in zip(*points, strict=True)) < SMALLEST:

@@ -45,19 +45,20 @@ DUEL = ("tutorial", "modern")
 
 @dataclass(frozen=True, kw_only=True)
 class Tab:
-    """The parts of the Train tab, as HTML by their names, and whether a run in it is under way."""
+    """The parts of the Train tab, as HTML by their names.
+
+    `active` if a run is under way, `running` if the one shown changes all the time.
+    """
 
     parts: dict[str, str]
     active: bool
+    running: bool
 
     def news(self, has: Mapping[str, int]) -> dict[str, Any]:
-        """For a page that `has` parts with these marks: the others, all marks, and `active`."""
+        """For a page that `has` parts with these marks: the others, and the marks of all."""
         marks = {name: crc32(html.encode()) for name, html in self.parts.items()}
         parts = {name: html for name, html in self.parts.items() if marks[name] != has.get(name)}
-        return {"parts": parts, "marks": marks, "active": self.active, "unanswered": say(_LOST)}
-
-
-_LOST = "The server does not answer. Trying again…"
+        return {"parts": parts, "marks": marks, "active": self.active, "running": self.running}
 
 
 def settings(values: dict[str, Any]) -> TrainConfig:
@@ -83,7 +84,11 @@ def tab(jobs: Jobs, visitor: str, choice: Choice, epochs: int, drawing: str | No
         "samples": samples(shown),
         "table": table(runs, shown, choice.overlaid),
     }
-    return Tab(parts=parts, active=any(run.active for run in runs))
+    return Tab(
+        parts=parts,
+        active=any(run.active for run in runs),
+        running=shown is not None and shown.status == "running",
+    )
 
 
 def act(
@@ -147,9 +152,8 @@ def resume_target(run: Snapshot, epochs: int) -> int:
 def now(run: Snapshot | None) -> str:
     """What the run is doing in one line, and how far it is."""
     share = run.examples_seen / run.total if run is not None and run.total else 0.0
-    live = "off" if run is not None and run.status == "running" else "polite"
     return (
-        f'<p class="run-sentence" aria-live="{live}">{_sentence(run)}</p>'
+        f'<p class="run-sentence">{_sentence(run)}</p>'
         f'<div class="run-progress" role="progressbar" aria-label="{say("Progress of the run")}"'
         f' aria-valuenow="{100 * share:.0f}" aria-valuemin="0" aria-valuemax="100">'
         f'<b style="width:{100 * share:.2f}%"></b></div>'

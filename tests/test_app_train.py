@@ -184,6 +184,18 @@ def test_pause_steps_rename_download_and_delete(visit):
     name.fill("<b>mine</b>")
     name.press("Enter")
     expect(page.locator(".run-legend")).to_contain_text("<b>mine</b>", timeout=PATIENCE)
+    name.fill("")
+    name.press("Enter")  # is refused
+    expect(page.locator(".toast-body")).to_contain_text("1 to 40 letters", timeout=PATIENCE)
+    expect(name).to_have_value("<b>mine</b>", timeout=PATIENCE)
+    name.fill("mine too")
+    press(page, "Go on")  # while the new name is on its way
+    expect(page.locator(".run-legend")).to_contain_text("mine too", timeout=PATIENCE)
+    trains(page)
+    name.fill("<b>mine</b>")
+    press(page, "Pause")
+    expect(sentence(page)).to_contain_text("paused", timeout=PATIENCE)
+    expect(page.locator(".run-legend")).to_contain_text("<b>mine</b>", timeout=PATIENCE)
     with page.expect_download() as download:
         page.locator("[data-action=download]").select_option("checkpoint")
     assert download.value.suggested_filename == "b-mine-b.pt"

@@ -60,7 +60,14 @@ def test_an_unsure_answer_names_the_rivals():
     assert (no_rival.digit, no_rival.remark) == (4, "Not sure: 4?")
 
 
-@pytest.mark.parametrize("drawn", [[], [[]], [[], []]])
+def test_strokes_without_points_are_left_out():
+    whole = reading.read_strokes(Says(d7=0.9), SEVEN)
+    assert reading.read_strokes(Says(d7=0.9), [[], [[]], *SEVEN]).image.tolist() == (
+        whole.image.tolist()
+    )
+
+
+@pytest.mark.parametrize("drawn", [[], [[]], [[], []], [[[]]], [[[], []]]])
 def test_nothing_drawn_has_no_answer(drawn):
     result = reading.read_strokes(Says(d4=0.9), drawn)
     assert (result.digit, result.probabilities, result.image) == (None, None, None)

@@ -5,41 +5,56 @@ const SOON_MS = 400; // while a run trains
 const LATER_MS = 3000;
 const ANSWER_WITHIN_MS = 10000;
 
+const LOST = "The server does not answer. Trying again…";
+const lost = document.documentElement.lang.startsWith("zh") ? props.chinese[LOST] : LOST;
+
 let timer = 0;
 let looks = 0;
 let has = {}; // a mark of each part as it is shown
-let lost = ""; // what to say when the server does not answer
 let pressed = null; // what the pointer is down on: replaced now, it would not be clicked
 
 async function look() {
   clearTimeout(timer);
   const mine = ++looks;
   let wait = SOON_MS;
-  if (props.value?.[0] && element.offsetParent) {
+  try {
+    if (!props.value?.[0] || !element.offsetParent) return;
     const asked = { page: props.value, drawing: localStorage.getItem("mnist-lab-drawing"), has };
     const patience = new Promise((resolve) => setTimeout(resolve, ANSWER_WITHIN_MS));
     const reply = await Promise.race([server.look(asked), patience]);
-    if (mine !== looks) return; // a later one is on its way
+    if (mine !== looks) return;
+    wait = reply?.active ? SOON_MS : LATER_MS;
+    const note = element.querySelector(".run-lost");
+    if (!note.textContent !== !!reply) note.textContent = reply ? "" : lost;
     if (reply) show(reply);
-    element.querySelector(".run-lost").textContent = reply ? "" : lost;
-    if (!reply?.active) wait = LATER_MS;
+  } finally {
+    if (mine === looks) timer = setTimeout(look, wait); // or a later look does
   }
-  timer = setTimeout(look, wait);
 }
 
-function show({ parts, marks, unanswered }) {
-  lost = unanswered;
+function show({ parts, marks, running }) {
+  element.querySelector(".run-now").setAttribute("aria-live", running ? "off" : "polite");
   for (const [name, html] of Object.entries(parts)) {
     const part = element.querySelector(`[data-part=${name}]`);
-    const place = controls(part).indexOf(document.activeElement);
-    if (controls(part)[place]?.matches(".run-name, select") || part.contains(pressed)) continue;
-    part.innerHTML = html;
-    controls(part)[place]?.focus();
+    const focused = part.contains(document.activeElement) ? document.activeElement : null;
+    if (focused?.matches(".run-name, select") || part.contains(pressed)) continue;
+    replace(part, html, focused);
     has[name] = marks[name];
   }
 }
 
-const controls = (part) => [...part.querySelectorAll("[data-action]")];
+// The keyboard's place is kept, in a row of its own or where a button has become another, and how
+// far a wide table is scrolled.
+function replace(part, html, focused) {
+  const all = () => [...part.querySelectorAll("[data-action]")];
+  const isSame = ({ dataset }) =>
+    dataset.action === focused?.dataset.action && dataset.run === focused?.dataset.run;
+  const place = all().indexOf(focused);
+  const scrolled = part.querySelector(".run-scroll")?.scrollLeft;
+  part.innerHTML = html;
+  (all().find(isSame) ?? all()[place])?.focus({ preventScroll: true });
+  if (scrolled) part.querySelector(".run-scroll").scrollLeft = scrolled;
+}
 
 // A press on anything with data-action goes to the page as a "select" event with what was pressed.
 function send(event) {
@@ -50,13 +65,14 @@ function send(event) {
   const { action, run, ask } = target.dataset;
   if (ask && !confirm(ask)) return;
   const value = target.type === "checkbox" ? target.checked : target.value;
+  delete has[target.closest("[data-part]").dataset.part]; // shown anew, should it be refused
   trigger("select", { action, run_id: run, value });
   if (action === "download") target.value = "";
   if (target.matches(".run-name, select")) target.blur();
 }
 
 element.addEventListener("pointerdown", ({ target }) => (pressed = target));
-for (const name of ["pointerup", "pointercancel"]) addEventListener(name, () => (pressed = null));
+for (const name of ["pointerup", "pointercancel", "contextmenu"]) addEventListener(name, () => (pressed = null));
 element.addEventListener("click", send);
 element.addEventListener("change", send);
 watch("value", look);
