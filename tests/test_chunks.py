@@ -9,7 +9,7 @@ import gradio as gr
 import pytest
 import torch
 from digits import small_split
-from test_jobs import ended, uninterrupted, until
+from test_jobs import ended, pause, uninterrupted, until
 from zero_gpu import lent
 
 from mnist_core import chunks
@@ -106,8 +106,7 @@ def test_a_pause_gives_the_gpu_back_and_a_step_is_one_batch(gpu):
     jobs, visitor = gpu.jobs, new_visitor()
     run_id = jobs.start(visitor, LONG, "cuda")
     until(lambda: jobs.look(visitor, run_id).history.steps)
-    jobs.set_pace(visitor, run_id, "pause")
-    until(lambda: jobs.look(visitor, run_id).status == "paused")
+    pause(jobs, visitor, run_id)
     until(lambda: not gpu.processes[-1].is_alive())
     before = jobs.look(visitor, run_id).examples_seen
     jobs.set_pace(visitor, run_id, "batch")
@@ -174,8 +173,7 @@ def test_a_gpu_is_asked_for_in_the_context_of_the_visitors_last_request(gpu, tmp
     run_id = of().run(of_request, "first", gpu.jobs.start, visitor, LONG, "cuda")
     until(lambda: gpu.jobs.look(visitor, run_id).history.steps)
     of().run(of_request, "second", gpu.jobs.renew, visitor)
-    gpu.jobs.set_pace(visitor, run_id, "pause")
-    until(lambda: gpu.jobs.look(visitor, run_id).status == "paused")
+    pause(gpu.jobs, visitor, run_id)
     gpu.jobs.set_pace(visitor, run_id, "run")
     until(lambda: len(seen) == 2)
     assert seen == ["first", "second"]

@@ -58,6 +58,11 @@ def under_way(jobs, visitor, run_id, steps=3):
     until(lambda: len(jobs.look(visitor, run_id).history.steps) >= steps)
 
 
+def pause(jobs, visitor, run_id):
+    jobs.set_pace(visitor, run_id, "pause")
+    until(lambda: jobs.look(visitor, run_id).status == "paused")
+
+
 def uninterrupted(config):
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -95,8 +100,7 @@ def test_stopped_and_resumed_it_equals_the_uninterrupted_run_to_the_last_bit(mak
     jobs, visitor = make_jobs(), new_visitor()
     run_id = jobs.start(visitor, config)
     under_way(jobs, visitor, run_id)
-    jobs.set_pace(visitor, run_id, "pause")
-    until(lambda: jobs.look(visitor, run_id).status == "paused")
+    pause(jobs, visitor, run_id)
     jobs.set_pace(visitor, run_id, "batch")
     jobs.stop(visitor, run_id)
     assert ended(jobs, visitor, run_id).status == "stopped"
@@ -123,8 +127,7 @@ def test_a_step_is_one_batch_and_an_epoch_ends_at_its_evaluation(make_jobs):
     jobs, visitor = make_jobs(), new_visitor()
     run_id = jobs.start(visitor, LONG)
     under_way(jobs, visitor, run_id)
-    jobs.set_pace(visitor, run_id, "pause")
-    until(lambda: jobs.look(visitor, run_id).status == "paused")
+    pause(jobs, visitor, run_id)
     before = jobs.look(visitor, run_id).examples_seen
     for taken in (1, 2, 3):
         jobs.set_pace(visitor, run_id, "batch")
@@ -344,8 +347,7 @@ def test_two_pages_each_have_their_own_drawing_read(make_jobs):
     jobs, visitor = make_jobs(), new_visitor()
     run_id = jobs.start(visitor, LONG)
     under_way(jobs, visitor, run_id)
-    jobs.set_pace(visitor, run_id, "pause")
-    until(lambda: jobs.look(visitor, run_id).status == "paused")
+    pause(jobs, visitor, run_id)
     readings = [jobs.look(visitor, run_id, TEST.images[n]).reading for n in (0, 1, 0)]
     assert torch.equal(readings[0], readings[2])
     assert not torch.equal(readings[0], readings[1])

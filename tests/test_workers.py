@@ -8,7 +8,17 @@ import time
 from pathlib import Path
 
 import pytest
-from test_jobs import LONG, TEST, TRAIN, assert_same_result, ended, under_way, uninterrupted, until
+from test_jobs import (
+    LONG,
+    TEST,
+    TRAIN,
+    assert_same_result,
+    ended,
+    pause,
+    under_way,
+    uninterrupted,
+    until,
+)
 
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.chunks import chunk_of
@@ -71,8 +81,7 @@ def test_a_step_is_one_batch_of_the_same_process(jobs, workers):
     visitor = new_visitor()
     run_id = jobs.start(visitor, LONG)
     under_way(jobs, visitor, run_id)
-    jobs.set_pace(visitor, run_id, "pause")
-    until(lambda: jobs.look(visitor, run_id).status == "paused")
+    pause(jobs, visitor, run_id)
     before, pid = jobs.look(visitor, run_id).examples_seen, process(workers)
     for taken in (1, 2):
         jobs.set_pace(visitor, run_id, "batch")
