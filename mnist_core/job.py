@@ -3,7 +3,7 @@
 It is trained in chunks by whoever lends room for them (see `chunks`); a thread of the job's takes
 in the pieces, and saves when it begins, whenever it pauses or stops, and in between as often as
 costs 1 % of its time. Pages look at a `Snapshot`; how the network as it is reads a few digits is
-computed by that thread, only while somebody watches, and at once when another drawing comes.
+computed when a page asks, once for each state of the network.
 
 But: a job does not know whose it is, nor when it may train; see `jobs`.
 """
@@ -44,7 +44,8 @@ ACTIVE = ("waiting", "starting", "running", "paused", "stopping")
 Pace = Literal["run", "batch", "epoch", "pause"]
 """Train on; train one batch, or to the end of the epoch, and pause; pause now."""
 
-_READ_SECONDS, _WATCHED_SECONDS = 0.3, 2.0
+_LOOK_SECONDS = 0.3
+"""How often a paused run looks whether it is still wanted."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -128,6 +129,7 @@ class TrainingJob:
         self._fetching = False
         self._readings: Tensor | None = None
         self._reading: Tensor | None = None
+        self._is_read = False  # the samples and the drawing, by the network as it is
         if checkpoint is not None:
             self._history, self._model = checkpoint.history, checkpoint.network()
             self._examples_seen = checkpoint.history.examples_seen
@@ -198,13 +200,23 @@ class TrainingJob:
                 self._pace, self._pace_since = pace, time.monotonic()
                 self._changed.notify()
 
-    def look(self, drawing: Tensor | None = None) -> Snapshot:
-        """What there is to see now. A `drawing` u8 [28,28] is read from now on."""
+    def read(self, drawing: Tensor | None = None) -> None:
+        """Have the samples and the `drawing` u8 [28,28], or the last one, read for `look`."""
+        with self._changed:
+            if drawing is not None and not _same(drawing, self._drawing):
+                self._drawing, self._is_read = drawing, False
+            if self._model is None or self._is_read:
+                return
+            if self._samples is not None:
+                self._readings = classify(self._model, self._samples.images)
+            if self._drawing is not None:
+                self._reading = classify(self._model, self._drawing[None])[0]
+            self._is_read = True
+
+    def look(self) -> Snapshot:
+        """What there is to see now."""
         with self._changed:
             self._seen_at = time.monotonic()
-            if drawing is not None and not _same(drawing, self._drawing):
-                self._drawing = drawing
-                self._read()
             return Snapshot(
                 run_id=self.folder.path.name,
                 about=self.about,
@@ -277,8 +289,7 @@ class TrainingJob:
             resumes.append(seen)
         with self._changed:
             self._history, self._model = run.history, run.network()
-            self._examples_seen = seen
-            self._read()
+            self._examples_seen, self._is_read = seen, False
         return run
 
     def _seen(self, run: Checkpoint) -> int:
@@ -313,8 +324,7 @@ class TrainingJob:
             if self.about.train_size != piece.train_size:
                 self.describe(train_size=piece.train_size)
             with self._changed:
-                self._samples = piece.samples
-                self._read()
+                self._samples, self._is_read = piece.samples, False
             return before
         run = replace(Checkpoint.from_bytes(piece.state), history=before.history)
         now = time.monotonic()
@@ -327,8 +337,7 @@ class TrainingJob:
             self._progress.append((now, self._examples_seen))
             if self._model is not None:
                 self._model.load_state_dict(run.model)
-            if now - self._seen_at < _WATCHED_SECONDS:
-                self._read()
+                self._is_read = False
         return run
 
     def _keep_snapshot(self, run: Checkpoint, piece: Piece, snapshots: Snapshots) -> None:
@@ -338,13 +347,12 @@ class TrainingJob:
                 snapshots.keep(seen, run.model)
 
     def _pause(self, unseen_seconds: float) -> None:
-        """Wait for another wish, still reading what is drawn."""
+        """Wait for another wish."""
         with self._changed:
             self.status, self._pace_since = "paused", time.monotonic()
             self._progress.clear()
             while self._pace == "pause" and not self._stop and self.seconds_unused < unseen_seconds:
-                self._read()
-                self._changed.wait(_READ_SECONDS)
+                self._changed.wait(_LOOK_SECONDS)
 
     def show_samples(self, load: Load) -> None:
         """Have six test digits read by an idle run too, in a while; without its data, none."""
@@ -358,16 +366,7 @@ class TrainingJob:
             with self._changed:
                 if self._samples is None:
                     self._samples = Split(test.images[:SAMPLES], test.labels[:SAMPLES])
-                    self._read()
-
-    def _read(self) -> None:
-        """Have the network as it is read the samples and the visitor's drawing."""
-        if self._model is None:
-            return
-        if self._samples is not None:
-            self._readings = classify(self._model, self._samples.images)
-        if self._drawing is not None:
-            self._reading = classify(self._model, self._drawing[None])[0]
+                    self._is_read = False
 
     def _images_per_second(self) -> float | None:
         if self.status != "running" or len(self._progress) < 2:

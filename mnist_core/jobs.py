@@ -162,7 +162,8 @@ class Jobs:
         """A run as it is now; with a `drawing` u8 [28,28] that its network reads as it learns."""
         job = self._job(visitor, run_id)
         job.show_samples(self._load)
-        return job.look(drawing)
+        job.read(drawing)
+        return job.look()
 
     def runs(self, visitor: str) -> list[Snapshot]:
         """All of a visitor's runs, newest first."""

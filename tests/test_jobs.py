@@ -333,11 +333,11 @@ def test_rename_and_delete(make_jobs, tmp_path):
     assert list((tmp_path / "runs").glob("*/*")) == []
 
 
-def test_a_run_that_trained_unseen_is_read_with_what_it_has_learned(make_jobs, monkeypatch):
-    monkeypatch.setattr("mnist_core.job._WATCHED_SECONDS", -1.0)
+def test_a_run_that_trained_unseen_is_read_with_what_it_has_learned(make_jobs):
     jobs, visitor = make_jobs(), new_visitor()
     run_id = jobs.start(visitor, SHORT)
-    ended(jobs, visitor, run_id)
+    jobs.look(visitor, run_id, TEST.images[0])
+    until(lambda: not jobs._training)
     reading = jobs.look(visitor, run_id, TEST.images[0]).reading
     network = Checkpoint.load(jobs.checkpoint_file(visitor, run_id)).network()
     assert torch.allclose(reading, classify(network, TEST.images[:1])[0], atol=1e-6)
