@@ -334,7 +334,7 @@ def drawing_pad(functions: list[Callable], weights: str) -> gr.HTML:
 
 def _own_html(name: str, functions: list[Callable], value: Any = None, **props: Any) -> gr.HTML:
     """The component of static/`name`.html and .js, over functions that its script calls."""
-    html, script = _static(f"{name}.html"), _static(f"{name}.js")
+    html, script = _static(f"{name}.html"), _static("own.js") + _static(f"{name}.js")
     return gr.HTML(
         value,
         html_template=html,

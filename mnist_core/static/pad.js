@@ -1,22 +1,14 @@
 // The pad: collects pen strokes, asks the server what they are, shows the answer.
-// gr.HTML runs this once, with `element`, `props`, `server` and `watch` in scope; `props.value`
-// names the weights that read, `props.largest` is the largest picture in bytes, `props.chinese` has
-// the Chinese of the English texts here and in pad.html.
+// gr.HTML runs own.js and this once, with `element`, `props`, `server` and `watch` in scope;
+// `props.value` names the weights that read, `props.largest` is the largest picture in bytes.
 
 const SEND_EVERY_MS = 100;
-const ANSWER_WITHIN_MS = 10000;
 const RETRY_AFTER_MS = 2000;
 const SPEAK_AFTER_MS = 700;
 const INSIDE_AFTER_MS = 300;
 const EXAMPLE_MS = 700;
 const STEP = 0.003; // closer points, in the unit square, are left out
 const PEN = 0.055; // width of the line shown; the one that is read has MNIST's own
-
-const isChinese = document.documentElement.lang.startsWith("zh"); // as gradio has settled it
-if (!isChinese) document.documentElement.lang = "en";
-const chinese = isChinese ? props.chinese : {};
-const say = (english, values = {}) =>
-  (chinese[english] ?? english).replace(/{(\w+)}/g, (_, name) => values[name]);
 
 const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
 while (texts.nextNode()) {
@@ -31,7 +23,6 @@ for (const name of ["title", "aria-label"]) {
 document.title = say("MNIST lab");
 
 const find = (name) => element.querySelector(".pad-" + name);
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const percent = (share) => (100 * share).toFixed(1) + " %";
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const canvas = find("canvas");
@@ -149,7 +140,7 @@ async function send() {
   clearTimeout(timer);
   const [asked, wasBlank] = [drawing, blank()];
   [unread, waiting, lastSent] = [false, true, performance.now()];
-  const reply = await Promise.race([ask(), sleep(ANSWER_WITHIN_MS)]);
+  const reply = await answered(ask());
   waiting = false;
   if (reply && asked === drawing && wasBlank === blank()) show(wasBlank ? {} : reply);
   if (reply || asked !== drawing) return schedule();

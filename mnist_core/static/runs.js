@@ -1,12 +1,9 @@
 // The runs: asks the server what is new of them and shows it; what is pressed goes to the page.
-// gr.HTML runs this once. `props.value` is [the visitor's token, what they chose, the epochs field].
+// gr.HTML runs own.js and this once. `props.value` is [the visitor's token, what they chose, the
+// epochs field].
 
 const SOON_MS = 400; // while a run trains
 const LATER_MS = 3000;
-const ANSWER_WITHIN_MS = 10000;
-
-const LOST = "The server does not answer. Trying again…";
-const lost = document.documentElement.lang.startsWith("zh") ? props.chinese[LOST] : LOST;
 
 let timer = 0;
 let looks = 0;
@@ -20,12 +17,11 @@ async function look() {
   try {
     if (!props.value?.[0] || !element.offsetParent) return;
     const asked = { page: props.value, drawing: localStorage.getItem("mnist-lab-drawing"), has };
-    const patience = new Promise((resolve) => setTimeout(resolve, ANSWER_WITHIN_MS));
-    const reply = await Promise.race([server.look(asked), patience]);
+    const reply = await answered(server.look(asked));
     if (mine !== looks) return;
     wait = reply?.active ? SOON_MS : LATER_MS;
     const note = element.querySelector(".run-lost");
-    if (!note.textContent !== !!reply) note.textContent = reply ? "" : lost;
+    if (!note.textContent !== !!reply) note.textContent = reply ? "" : say("The server does not answer. Trying again…");
     if (reply) show(reply);
   } finally {
     if (mine === looks) timer = setTimeout(look, wait); // or a later look does
