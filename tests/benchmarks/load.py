@@ -125,10 +125,7 @@ def train(browser: Any, server: Server) -> Any:
 
 
 def watched(page: Any, server: Server, seconds: float) -> tuple[float, float]:
-    """Images per second of the page's run: while it is looked at, and behind another tab.
-
-    The count at the start of each part is a look too, which a run takes notice of for 2 seconds.
-    """
+    """Images per second of the page's run: while it is looked at, and behind another tab."""
     with page.expect_request(
         lambda request: '"fn_name":"look"' in (request.post_data or "")
     ) as look:
@@ -154,11 +151,11 @@ def _examples_seen(server: Server, look: str) -> int:
     """As the page would be told, if it asked so now."""
     asked = json.loads(look)
     asked["data"]["has"] = {}
-    address, headers = (
+    request = urllib.request.Request(
         f"{server.url}/gradio_api/component_server/",
+        json.dumps(asked).encode(),
         {"Content-Type": "application/json"},
     )
-    request = urllib.request.Request(address, json.dumps(asked).encode(), headers)
     with urllib.request.urlopen(request) as answer:
         said = json.load(answer)["parts"]["now"]
     return int(re.search(r"([\d,]+) of [\d,]+ examples", said)[1].replace(",", ""))
