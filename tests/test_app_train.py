@@ -87,7 +87,7 @@ def test_a_run_is_watched_left_found_again_stopped_and_resumed_bit_for_bit(visit
     page.reload()
     page.get_by_role("tab", name="Train").click()
     trains(page)
-    assert sentence(page).inner_text() != before
+    expect(sentence(page)).not_to_have_text(before, timeout=PATIENCE)
     expect(page.locator(".run-line").first).to_be_attached()
 
     press(page, "Stop")
