@@ -96,9 +96,9 @@ def _grey(picture: Image.Image) -> np.ndarray:
     if picture.mode == "1" or (picture.mode == "P" and "transparency" not in picture.info):
         picture = picture.convert("RGB")
     if picture.mode[0] in "IF":  # 16 and 32 bits
-        deep = np.asarray(picture, dtype=np.float32)
+        deep = np.nan_to_num(np.asarray(picture, dtype=np.float32))
         deep = deep / (255 if deep.max() <= 255 else 65535 if deep.max() <= 65535 else deep.max())
-        picture = Image.fromarray(np.clip(np.nan_to_num(deep), 0, 1))
+        picture = Image.fromarray(np.clip(deep, 0, 1))
     has_alpha = picture.mode in ("LA", "PA", "RGBA", "La", "RGBa", "P")
     if picture.mode not in ("L", "F", "RGB", "RGBA"):
         picture = picture.convert("RGBA" if has_alpha else "RGB")

@@ -103,6 +103,12 @@ def test_exif_rotation_is_followed():
     assert difference(prepare(open_picture(file)), prepare(upright)) < 0.1
 
 
+def test_a_pixel_that_is_no_number_costs_no_other():
+    pixels = 255 - np.asarray(canvas()).astype(np.float32)
+    pixels[3, 3] = np.nan
+    assert difference(prepare(Image.fromarray(pixels)), prepare(canvas())) < 0.05
+
+
 def test_sixteen_bits_survive_a_file():
     deep = Image.fromarray(np.asarray(canvas()).astype(np.uint16) * 257)
     assert difference(prepare(open_picture(saved(deep, format="PNG"))), prepare(canvas())) < 0.05
