@@ -398,11 +398,14 @@ def test_a_folder_that_turns_unwritable_stops_the_run_with_a_sentence(make_jobs,
     jobs, visitor = make_jobs(), new_visitor()
     run_id = jobs.start(visitor, LONG)
     under_way(jobs, visitor, run_id)
+    pause(jobs, visitor, run_id)  # a save between the next steps would make the folder anew
     folder = jobs.checkpoint_file(visitor, run_id).parent
     kept = tmp_path / "kept"
     shutil.move(folder, kept)
     folder.write_text("a file where the folder was")
-    run = jobs._jobs[next(iter(jobs._jobs))].look
+    job = jobs._jobs[next(iter(jobs._jobs))]
+    run = job.look
+    job.set_pace("run")
     until(lambda: not run().active)
     assert run().status == "failed"
     assert "could not be written" in run().sentence
