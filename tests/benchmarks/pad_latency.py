@@ -41,13 +41,13 @@ WATCH = """() => {
 
 def serve(kind: str, port: int) -> None:
     """Serve the page on `port`; with `kind` "constant", its reader is replaced."""
-    from gradio.components.base import server
-
-    import app
+    import app  # before all else, since it sets the number of threads
 
     with tempfile.TemporaryDirectory() as folder:
         page = app.build(Path(folder), Path(folder))
         if kind == "constant":
+            from gradio.components.base import server
+
             pad = next(block for block in page.blocks.values() if hasattr(block, "read_drawing"))
             answers = [_answer(3), _answer(8)]
             pad.read_drawing = server(lambda sent: answers.append(answers.pop(0)) or answers[0])
