@@ -40,11 +40,10 @@ from mnist_core.view import ANY, COMPARISONS, ORDERS, SHOWS, Asked, Choice, View
 from mnist_core.words import CHINESE, chinese, language_of, say, speaking
 
 if TYPE_CHECKING:
-    from torch.nn import Module
-
     from mnist_core.chunks import Chunk, Lend, Piece
     from mnist_core.gallery import Gallery
     from mnist_core.jobs import Jobs, MnistDownload
+    from mnist_core.reader import Reader
     from mnist_core.reading import Reading
 
 STATIC = Path(__file__).parent / "mnist_core" / "static"
@@ -95,7 +94,7 @@ def build(
         if not kept:
             gr.Markdown(i18n(_NOT_KEPT), elem_classes="page-note")
         with gr.Tab(i18n("Draw"), id="draw") as draw:
-            _draw_tab(weights, partial(_network, jobs))
+            _draw_tab(weights, partial(_reader, jobs))
         with gr.Tab(i18n("Train"), id="train") as train:
             _missing_mnist(train, data_dir, download)
             show_runs = _train_tab(jobs, visitor, choice, data_dir)
@@ -271,35 +270,35 @@ def _find(jobs: Jobs, name: Any) -> tuple[str, Path]:
     return jobs.look(token, run_id).about.name, jobs.checkpoint_file(token, run_id)
 
 
-def _network(jobs: Jobs, name: Any) -> Module:
+def _reader(jobs: Jobs, name: Any) -> Reader:
     """The network that a choice of weights stands for. Raises MnistError when there is none."""
     from mnist_core import reading
 
-    return reading.network(_find(jobs, name)[1])
+    return reading.reader(_find(jobs, name)[1])
 
 
 _NOTHING = (i18n("nothing"), "")
 
 
-def _draw_tab(weights: gr.Dropdown, network: Callable[[object], Module]) -> None:
+def _draw_tab(weights: gr.Dropdown, reader: Callable[[object], Reader]) -> None:
     """The pad, what it reads, and what the network sees; and the same two doors as an API."""
 
     @_spoken
     def read_drawing(sent: dict) -> dict[str, Any]:
-        return _shown(lambda core: core.read_strokes(network(sent["weights"]), sent["strokes"]))
+        return _shown(lambda core: core.read_strokes(reader(sent["weights"]), sent["strokes"]))
 
     @_spoken
     def read_file(sent: Any) -> dict[str, Any]:
         ((_, content),) = sent.files
         read = sent.data["weights"]
-        return _shown(lambda core: core.read_picture(network(read), io.BytesIO(content)))
+        return _shown(lambda core: core.read_picture(reader(read), io.BytesIO(content)))
 
     @_spoken
     def look_inside(sent: dict) -> str:
         from mnist_core import gallery
 
         try:
-            return gallery.look_into(network(sent["weights"]), sent["image"])
+            return gallery.look_into(reader(sent["weights"]).network, sent["image"])
         except MnistError as error:
             return escape(str(error))
 
@@ -311,12 +310,12 @@ def _draw_tab(weights: gr.Dropdown, network: Callable[[object], Module]) -> None
     @_spoken
     def read_strokes(strokes: list[list[list[float]]]) -> dict:
         """Read one digit from pen strokes, each a list of [x, y] in the unit square, y down."""
-        return _api_answer(lambda core: core.read_strokes(network(config.SHIPPED[0]), strokes))
+        return _api_answer(lambda core: core.read_strokes(reader(config.SHIPPED[0]), strokes))
 
     @_spoken
     def read_picture(picture: str) -> dict:
         """Read one digit from a picture file."""
-        return _api_answer(lambda core: core.read_picture(network(config.SHIPPED[0]), picture))
+        return _api_answer(lambda core: core.read_picture(reader(config.SHIPPED[0]), picture))
 
     functions = [read_drawing, read_file, look_inside, draw_example]
     pad = drawing_pad(functions, weights.value)

@@ -8,22 +8,23 @@ is seen while the pen still moves.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import torch
-from torch import nn
 
 from . import drawing, strokes
 from .checkpoint import Checkpoint
 from .errors import CheckpointError
-from .evaluation import classify
 from .handwriting import handwriting
+from .reader import Reader
 from .words import say
+
+Classifier = Callable[[np.ndarray], list[float]]
+"""u8 [28,28], ink = 255, in MNIST's frame → ten probabilities. A `Reader` does."""
 
 SURE = 0.7
 """Below this probability of the first digit the answer is called unsure."""
@@ -49,7 +50,7 @@ class Reading:
     remark: str = ""
 
 
-def read_strokes(network: nn.Module, drawn: Sequence) -> Reading:
+def read_strokes(classifier: Classifier, drawn: Sequence) -> Reading:
     """Read pen strokes, each [n,2] in the unit square, x right and y down.
 
     Raises DrawingError for what is not strokes, or is too much of them.
@@ -60,20 +61,20 @@ def read_strokes(network: nn.Module, drawn: Sequence) -> Reading:
         return Reading(remark=say("Draw one digit."))
     if image is None or max(max(axis) - min(axis) for axis in zip(*points, strict=True)) < SMALLEST:
         return Reading(remark=say("Too small to read: draw the digit larger."))
-    return read_image(network, image)
+    return read_image(classifier, image)
 
 
-def read_picture(network: nn.Module, file: Path | BinaryIO) -> Reading:
+def read_picture(classifier: Classifier, file: Path | BinaryIO) -> Reading:
     """Read a picture file. Raises DrawingError when it is no picture, broken or too large."""
     image = drawing.prepare(drawing.open_picture(file))
     if image is None:
         return Reading(remark=say("There is no digit to be seen in this picture."))
-    return read_image(network, image)
+    return read_image(classifier, image)
 
 
-def read_image(network: nn.Module, image: np.ndarray) -> Reading:
+def read_image(classifier: Classifier, image: np.ndarray) -> Reading:
     """Read u8 [28,28], ink = 255, in MNIST's frame."""
-    probabilities = classify(network, torch.from_numpy(image)[None])[0].tolist()
+    probabilities = classifier(image)
     return Reading(
         digit=probabilities.index(max(probabilities)),
         probabilities=tuple(probabilities),
@@ -92,20 +93,20 @@ def example(digit: int) -> list[list[list[float]]]:
     return [((stroke - (low + high) / 2) * scale + 0.5).round(3).tolist() for stroke in drawn]
 
 
-def network(path: Path) -> nn.Module:
-    """The network of a checkpoint, read again only when the file has changed.
+def reader(path: Path) -> Reader:
+    """The network of a checkpoint, loaded again only when the file has changed.
 
     Raises CheckpointError when there is none, or it cannot be read.
     """
     try:
-        return _network(path, path.stat().st_mtime_ns)
+        return _reader(path, path.stat().st_mtime_ns)
     except OSError as error:
         raise CheckpointError(say("There is no checkpoint {file}.", file=path.name)) from error
 
 
 @lru_cache(maxsize=8)
-def _network(path: Path, stamp: int) -> nn.Module:
-    return Checkpoint.load(path).network()
+def _reader(path: Path, stamp: int) -> Reader:
+    return Reader(Checkpoint.load(path).network())
 
 
 def _remark(probabilities: list[float], image: np.ndarray) -> str:
