@@ -41,17 +41,24 @@ _WORDS = {
 def stages(model: nn.Module, image: Tensor) -> list[Stage]:
     """The stages of `model`, in order, reading u8 [28,28]: a convolution or linear layer, and
     what follows it."""
-    digit = normalize(image[None])
-    model.eval()
-    with _Watch(model) as watch:
-        model(digit)
-    found: list[list[_Step]] = []
-    for step in watch.steps:
-        if step.operation in ("conv2d", "linear"):
-            found.append([step])
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    found: list[list[Operation]] = []
+    for operation in operations(model, normalize(image[None])):
+        if operation.name in ("conv2d", "linear"):
+            found.append([operation])
         elif found:
-            found[-1].append(step)
-    return [_stage(steps) for steps in found]
+            found[-1].append(operation)
+    return [_stage(operations, names) for operations in found]
+
+
+@torch.no_grad()
+def operations(model: nn.Module, digits: Tensor) -> list[Operation]:
+    """What `model` does with normalized `digits` f32 [B,1,28,28], in order, each with a tensor as
+    its result."""
+    model.eval()
+    with _Watch() as watch:
+        model(digits)
+    return watch.operations
 
 
 @torch.no_grad()
@@ -76,37 +83,37 @@ def occlusion(model: nn.Module, image: Tensor, digit: int) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class _Step:
-    """One operation, with those of the model's parameters that it used, by name."""
+class Operation:
+    """A function of torch, by its name, what it was called with, and its result."""
 
-    operation: str
-    parameters: dict[str, Tensor]
+    name: str
+    arguments: tuple[Any, ...]
     output: Tensor
 
 
 class _Watch(TorchFunctionMode):
     """Keeps every operation on tensors that this thread makes while it is entered."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.steps: list[_Step] = []
-        self._names = {id(tensor): name for name, tensor in model.named_parameters()}
+        self.operations: list[Operation] = []
 
     def __torch_function__(
         self, func: Callable, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        output = func(*args, **(kwargs or {}))
+        named = kwargs or {}
+        output = func(*args, **named)
         if isinstance(output, Tensor):
-            values = (*args, *(kwargs or {}).values())
-            used = {self._names[id(v)]: v for v in values if id(v) in self._names}
-            self.steps.append(_Step(func.__name__, used, output))
+            self.operations.append(Operation(func.__name__, (*args, *named.values()), output))
         return output
 
 
-def _stage(steps: list[_Step]) -> Stage:
-    weights, outputs = steps[0].parameters, [step.output for step in steps]
-    name, weight = next(iter(weights.items()))
-    words = [_WORDS.get(step.operation, step.operation) for step in steps[1:]]
+def _stage(operations: list[Operation], names: dict[int, str]) -> Stage:
+    """`names` are those of the model's parameters, by their id."""
+    outputs = [operation.output for operation in operations]
+    used = {names[id(x)]: x for o in operations for x in o.arguments if id(x) in names}
+    name, weight = next(iter(used.items()))
+    words = [_WORDS.get(operation.name, operation.name) for operation in operations[1:]]
     kernel = "×".join(map(str, weight.shape[2:]))
     whole = [output[0] for output in outputs if output.ndim == outputs[0].ndim]
     return Stage(
@@ -116,7 +123,7 @@ def _stage(steps: list[_Step]) -> Stage:
             *(say(word) for word in words if word),
         ),
         shape=whole[-1].shape,
-        parameters=sum(p.numel() for step in steps for p in step.parameters.values()),
+        parameters=sum(parameter.numel() for parameter in used.values()),
         filters=weight.numpy() if kernel else None,
         maps=_worth_seeing(whole, words),
     )

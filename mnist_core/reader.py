@@ -17,12 +17,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
-from torch.fx import Node, symbolic_trace
-from torch.nn import functional as F
+from torch import Tensor, nn
 
 from .data import normalize
 from .evaluation import classify
+from .inspection import operations
 
 Step = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """One layer: f32 [H,W,C] → f32 [H,W,C], or [F] → [F] once flattened."""
@@ -44,7 +43,7 @@ class Reader:
         trial = np.random.default_rng(1).integers(0, 64, (28, 28), np.uint8)
         expected = self(trial)
         try:
-            self._steps = _laid_out(network)
+            self._steps = _laid_out(network, normalize(torch.from_numpy(trial)[None]))
             alike = np.allclose(self(trial), expected, atol=1e-5)
         except Exception:  # of whatever kind: something in it is not known here
             alike = False
@@ -60,28 +59,22 @@ class Reader:
         return np.exp(x).tolist()
 
 
-def _laid_out(network: nn.Module) -> list[Step]:
-    """The layers of a chain. Raises an exception of one kind or another for anything else."""
-    first, *nodes, _ = symbolic_trace(network).graph.nodes
-    steps = []
-    for before, node in zip([first, *nodes], nodes, strict=False):
-        if node.all_input_nodes != [before]:
-            raise ValueError(f"{node} takes more than what comes before it")
-        steps.append(_step(network, node))
+def _laid_out(network: nn.Module, digit: Tensor) -> list[Step]:
+    """What a chain of layers does with `digit`. Raises some exception for anything else."""
+    steps, before = [], digit
+    for operation in operations(network, digit):
+        source, *settings = operation.arguments
+        if source is not before:
+            raise ValueError(f"{operation.name} takes more than what comes before it")
+        steps.append(_STEPS[operation.name](*settings))
+        before = operation.output
     return steps
 
 
-def _step(network: nn.Module, node: Node) -> Step:
-    if node.op == "call_module":
-        layer: Any = network.get_submodule(str(node.target))
-        return _LAYERS[type(layer)](layer)
-    return _FUNCTIONS[node.target]
-
-
-def _convolution(layer: nn.Conv2d) -> Step:
-    kernel, margin = layer.kernel_size[0], int(layer.padding[0])
-    weight = layer.weight.detach().permute(2, 3, 1, 0).reshape(-1, layer.out_channels).numpy()
-    bias = 0 if layer.bias is None else layer.bias.detach().numpy()
+def _convolution(weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, *_: Any) -> Step:
+    kernel, margin = weight.shape[-1], padding[0]
+    matrix = weight.detach().permute(2, 3, 1, 0).reshape(-1, len(weight)).numpy()
+    summand = 0 if bias is None else bias.detach().numpy()
 
     def step(x: NDArray[np.float32]) -> NDArray[np.float32]:
         side, channels = len(x) + 2 * margin, x.shape[2]
@@ -89,7 +82,7 @@ def _convolution(layer: nn.Conv2d) -> Step:
         padded[margin : side - margin, margin : side - margin] = x
         windows = padded.reshape(-1, channels).take(_windows(side, kernel), axis=0)
         places = side - kernel + 1
-        return (windows.reshape(places**2, -1) @ weight + bias).reshape(places, places, -1)
+        return (windows.reshape(places**2, -1) @ matrix + summand).reshape(places, places, -1)
 
     return step
 
@@ -101,20 +94,18 @@ def _windows(side: int, kernel: int) -> NDArray[np.int64]:
     return np.lib.stride_tricks.sliding_window_view(pixels, (kernel, kernel)).ravel()
 
 
-def _normalization(layer: nn.BatchNorm2d) -> Step:
-    """With the statistics of the training: one factor and one summand to a channel."""
-    mean, variance, weight, bias = (
-        tensor.detach().numpy()  # type: ignore[union-attr]
-        for tensor in (layer.running_mean, layer.running_var, layer.weight, layer.bias)
-    )
-    factor = weight / np.sqrt(variance + np.float32(layer.eps))
-    summand = bias - mean * factor
-    return lambda x: x * factor + summand
+def _normalization(mean: Tensor, variance: Tensor, weight: Tensor, bias: Tensor,
+                   training: bool, momentum: float, epsilon: float) -> Step:  # fmt: skip
+    """Batch normalization with the statistics of the training."""
+    factor = weight / torch.sqrt(variance + epsilon)
+    summand = (bias - mean * factor).detach().numpy()
+    multiplier = factor.detach().numpy()
+    return lambda x: x * multiplier + summand
 
 
-def _linear(layer: nn.Linear) -> Step:
-    weight, bias = layer.weight.detach().numpy(), layer.bias.detach().numpy()
-    return lambda x: weight @ x + bias
+def _linear(weight: Tensor, bias: Tensor) -> Step:
+    matrix, summand = weight.detach().numpy(), bias.detach().numpy()
+    return lambda x: matrix @ x + summand
 
 
 def _max_pool(x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -128,14 +119,12 @@ def _log_softmax(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return x - np.log(np.exp(x).sum())
 
 
-_LAYERS: dict[type, Callable[[Any], Step]] = {
-    nn.Conv2d: _convolution,
-    nn.BatchNorm2d: _normalization,
-    nn.Linear: _linear,
-}
-_FUNCTIONS: dict[Any, Step] = {
-    F.max_pool2d: _max_pool,
-    F.relu: lambda x: np.maximum(x, 0),
-    "flatten": lambda x: x.transpose(2, 0, 1).ravel(),  # as torch orders them
-    F.log_softmax: _log_softmax,
+_STEPS: dict[str, Callable[..., Step]] = {
+    "conv2d": _convolution,
+    "batch_norm": _normalization,
+    "linear": _linear,
+    "max_pool2d": lambda *_: _max_pool,
+    "relu": lambda *_: lambda x: np.maximum(x, 0),
+    "flatten": lambda *_: lambda x: x.transpose(2, 0, 1).ravel(),  # as torch orders them
+    "log_softmax": lambda *_: _log_softmax,
 }

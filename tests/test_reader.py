@@ -1,5 +1,7 @@
 """The reader of one digit says what torch says, whatever the network."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -98,3 +100,25 @@ class Chain(nn.Module):
 )
 def test_a_network_of_unknown_layers_is_read_by_torch(model):
     assert_reads_as_torch(Reader(model))
+
+
+def test_making_a_reader_disturbs_no_other_thread():
+    done, made = threading.Event(), []
+
+    def make():
+        while not done.is_set():
+            made.append(Reader(build("net")))
+
+    makers = [threading.Thread(target=make) for _ in range(2)]
+    for maker in makers:
+        maker.start()
+    try:
+        model, digit = build("modern"), torch.from_numpy(IMAGES[:1])
+        first = evaluation.classify(model, digit)
+        while len(made) < 50:
+            assert evaluation.classify(model, digit).equal(first)
+    finally:
+        done.set()
+        for maker in makers:
+            maker.join()
+    assert all(reader._steps for reader in made)
