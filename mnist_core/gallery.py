@@ -28,7 +28,7 @@ from .words import say
 
 
 @dataclass(frozen=True)
-class Reader:
+class Weights:
     """Weights that read: a checkpoint, as it was saved or at one of its earlier `moments`."""
 
     name: str
@@ -62,9 +62,13 @@ class Reader:
 class Gallery:
     """A split read by one network, or by two that are compared. Raises CheckpointError."""
 
-    def __init__(self, split: Split, readers: Sequence[Reader]) -> None:
+    def __init__(self, split: Split, readers: Sequence[Weights]) -> None:
         self.split = split
-        self.networks = {str(reader): reader.network() for reader in readers}
+        self.networks: dict[str, nn.Module] = {}
+        for reader in readers:  # two runs may be called the same
+            name = str(reader)
+            name = f"{name} (2)" if name in self.networks else name
+            self.networks[name] = reader.network()
         self.evaluations = {
             name: evaluate_once(network, split) for name, network in self.networks.items()
         }
