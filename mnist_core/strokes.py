@@ -1,4 +1,4 @@
-"""Pen strokes: drawn ones into MNIST's frame, and synthetic ones, many hands, as data.
+"""Pen strokes into MNIST's frame.
 
 A drawing is a list of strokes, a stroke an array of points f[n,2], x to the right and y down,
 in any unit. `rasterize` follows how MNIST was made (LeCun, Bottou, Bengio, Haffner 1998, III-A:
@@ -64,7 +64,7 @@ def _points(stroke: object) -> np.ndarray:
         points = np.asarray(stroke)
     except (TypeError, ValueError):
         raise DrawingError(say(_NO_STROKE)) from None
-    if points.size == 0:
+    if points.size == 0 and points.ndim <= 2:
         return np.empty((0, 2))
     if points.ndim != 2 or points.shape[1] != 2 or points.dtype.kind not in "iuf":
         raise DrawingError(say(_NO_STROKE))

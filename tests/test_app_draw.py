@@ -334,6 +334,7 @@ HOSTILE = {
     "numbers in place of strokes": [1, 2, 3],
     "points of three": [[[1, 2, 3], [4, 5, 6]]],
     "points of text": [[["1", "2"], ["3", "4"]]],
+    "an empty stroke too deep": [[[[]]], [[0.1, 0.1], [0.9, 0.9]]],
     "ragged": [[[0.1, 0.2], [0.3]]],
     "not a number": [[[0.1, float("nan")], [0.3, 0.4]]],
     "infinite": [[[0.1, float("inf")], [0.3, 0.4]]],
