@@ -151,7 +151,9 @@ _OF_ANOTHER_TYPE = {
 
 def _short(value: object) -> str:
     """What a message says of a value, which may be anything of any size."""
-    if isinstance(value, float | None) or (isinstance(value, int) and abs(value) < 10**18):
+    if value is None:
+        return say("empty")
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) < 10**18):
         return repr(value)
     return reprlib.repr(value) if isinstance(value, str) else f"a {type(value).__name__}"
 
