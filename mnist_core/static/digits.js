@@ -3,9 +3,10 @@
 // show other digits. The arrow keys move among the digits, PageUp and PageDown turn the page.
 
 element.addEventListener("click", (event) => {
-  const data = event.target.closest("button")?.dataset;
-  if (!data) return;
-  if ("i" in data) open(event.target.closest("button"));
+  const button = event.target.closest("button");
+  if (!button) return;
+  const data = button.dataset;
+  if ("i" in data) open(button);
   else if ("pad" in data) toPad(element.querySelector(".digit-large img"));
   else if ("page" in data) trigger("submit", { page: Number(data.page) });
   else if ("show" in data) trigger("input", { show: data.show });

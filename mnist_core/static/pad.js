@@ -46,11 +46,11 @@ function point(event) {
 }
 
 function extend(event) {
-  const stroke = strokes[strokes.length - 1];
-  const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
+  const stroke = strokes.at(-1);
+  const events = event.getCoalescedEvents?.() ?? [];
   for (const one of events.length ? events : [event]) {
     const [x, y] = point(one);
-    const [lastX, lastY] = stroke[stroke.length - 1];
+    const [lastX, lastY] = stroke.at(-1);
     if (Math.hypot(x - lastX, y - lastY) >= STEP) stroke.push([x, y]);
   }
 }
@@ -210,9 +210,9 @@ function lookInside() {
 async function fetchInside() {
   const asked = answer;
   if (asked === inside) return;
-  const maps = await server.look_inside({ image: asked.image, weights: props.value });
+  const maps = await answered(server.look_inside({ image: asked.image, weights: props.value }));
   if (asked !== answer) return;
-  inside = asked;
+  inside = maps ? asked : null;
   find("maps").innerHTML = maps ?? say("The server does not answer. Try again in a moment.");
 }
 
@@ -280,7 +280,7 @@ let next = Math.floor(10 * Math.random());
 async function example() {
   clear();
   const mine = drawing;
-  const whole = await server.draw_example(next);
+  const whole = await answered(server.draw_example(next));
   if (mine !== drawing || strokes.length) return;
   if (!whole) return show({ remark: say("The server does not answer. Try again in a moment.") });
   next = (next + 1) % 10;
@@ -309,7 +309,7 @@ async function choose(file) {
     return show({ remark });
   }
   const bitmap = await createImageBitmap(file).catch(() => null);
-  if (mine !== drawing) return;
+  if (mine !== drawing || strokes.length) return;
   picture = { file, bitmap };
   changed(true);
 }
@@ -325,7 +325,7 @@ find("file").addEventListener("change", ({ target }) => {
 document.addEventListener("keydown", (event) => {
   if (!canvas.clientWidth || event.target.closest("input:not([type=file]), textarea, select")) return;
   if (event.key === "Escape") clear();
-  else if (event.key === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey) undo();
+  else if (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey) undo();
   else return;
   event.preventDefault();
 });

@@ -21,7 +21,8 @@ async function look() {
     if (mine !== looks) return;
     wait = reply?.active ? SOON_MS : LATER_MS;
     const note = element.querySelector(".run-lost");
-    if (!note.textContent !== !!reply) note.textContent = reply ? "" : say("The server does not answer. Trying again…");
+    const lost = reply ? "" : say("The server does not answer. Trying again…");
+    if (note.textContent !== lost) note.textContent = lost; // lest the same is read out again
     if (reply) show(reply);
   } finally {
     if (mine === looks) timer = setTimeout(look, wait); // or a later look does
