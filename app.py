@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
 import threading
 
@@ -37,7 +38,7 @@ from mnist_core import config
 from mnist_core.config import TrainConfig
 from mnist_core.errors import BusyError, ConfigError, MnistError
 from mnist_core.view import ANY, COMPARISONS, ORDERS, SHOWS, Asked, Choice, View
-from mnist_core.words import CHINESE, chinese, language_of, say, speaking
+from mnist_core.words import CHINESE, chinese, language, language_of, say, speaking
 
 if TYPE_CHECKING:
     from mnist_core.chunks import Chunk, Lend, Piece
@@ -63,6 +64,7 @@ i18n = gr.I18n()
 
 def main() -> None:
     """Serve the page, then load what reads and trains, while the first browser loads the page."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # a service stops so: runs are saved
     sys.setswitchinterval(0.0005)  # seconds: who draws waits less for threads that compute
     data_dir = config.writable(config.data_dir())
     runs_dir = config.writable(config.runs_dir())
@@ -401,7 +403,7 @@ def _train_tab(
         if asked.action == "download":
             name, content = run_views.download(jobs, token, asked)
             return kept, _file(name, "application/octet-stream", content)
-        wanted = run_views.settings(dict(zip(settings, values, strict=True)))
+        wanted = dict(zip(settings, values, strict=True))
         chosen = run_views.act(jobs, token, Choice.of(kept), asked, wanted, device)
         return asdict(chosen), None
 
@@ -523,12 +525,12 @@ def _test_tab(
 
     def gallery(reader: Any, against: Any, place: int) -> Gallery:
         from mnist_core import data
-        from mnist_core.gallery import Gallery, Reader
+        from mnist_core.gallery import Gallery, Weights
 
         if reader is None:  # the page was closed meanwhile, and its states with it
             raise ConfigError(say("These digits are no longer open here; reload the page."))
         name, digits = reader
-        readers = [Reader(*find(name), place)] + ([Reader(*find(against))] if against else [])
+        readers = [Weights(*find(name), place)] + ([Weights(*find(against))] if against else [])
         return Gallery(data.load_shown(digits, data_dir), readers)
 
     def settle(arrived: bool, name: Any, digits: str) -> Any:
@@ -537,11 +539,11 @@ def _test_tab(
 
     @_spoken
     def choose(reader: Any) -> Any:
-        from mnist_core.gallery import Reader
+        from mnist_core.gallery import Weights
 
         if reader is None:  # the page was closed meanwhile, and its states with it
             return gr.skip()
-        last = len(Reader(*find(reader[0])).moments()) - 1
+        last = len(Weights(*find(reader[0])).moments()) - 1
         return gr.update(maximum=max(last, 1), value=last, visible=last > 0)
 
     def offer(against: Any) -> Any:
@@ -661,7 +663,7 @@ def _missing_mnist(tab: gr.Tab, data_dir: Path, download: MnistDownload) -> gr.S
         from mnist_core.data import has_mnist
 
         there, busy = has_mnist(data_dir), download.running
-        said = download.error or say(_MISSING)
+        said = download.error.get(language(), say(_MISSING))
         if busy:
             said = say("Fetching MNIST: {share:.0%}", share=download.share)
         return (
@@ -698,7 +700,12 @@ _MISSING = (
     " of 12 MB. Without it you can draw, and train on synthetic handwriting: under More settings on"
     " the Train tab, choose it as the dataset."
 )
-_MY_DRAWING = "() => [[localStorage.getItem('mnist-lab-drawing')]]"
+_MY_DRAWING = """() => {
+  const drawing = localStorage.getItem("mnist-lab-drawing");
+  document.querySelector('.digit-cell[aria-pressed="true"]')?.setAttribute("aria-pressed", "false");
+  if (drawing) document.body.dataset.digitOpened = "";
+  return [[drawing]];
+}"""
 _DIGITS = [
     (i18n("MNIST, test"), "mnist test"),
     (i18n("MNIST, training"), "mnist train"),

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from .checkpoint import Checkpoint, Saver
 from .chunks import SAMPLES, Begun, Lend, Load, Piece, Progress, Reach, chunk_of
 from .config import TUTORIAL, TrainConfig
-from .data import Split
+from .data import Split, needs_mnist
 from .errors import BusyError, CheckpointError, MnistError
 from .evaluation import classify
 from .history import History
@@ -40,6 +40,9 @@ Status = Literal[
     "waiting", "starting", "running", "paused", "stopping", "stopped", "finished", "failed"
 ]
 ACTIVE = ("waiting", "starting", "running", "paused", "stopping")
+
+Ended = Callable[[Status, str], None]
+"""Called at the end of a run's training, with what is to be its status and its sentence."""
 
 Pace = Literal["run", "batch", "epoch", "pause"]
 """Train on; train one batch, or to the end of the epoch, and pause; pause now."""
@@ -132,11 +135,7 @@ class TrainingJob:
         self._is_read = False  # the samples and the drawing, by the network as it is
         if checkpoint is not None:
             self._history, self._model = checkpoint.history, checkpoint.network()
-            self._examples_seen = checkpoint.history.examples_seen
-            if about.train_size:
-                self._examples_seen = examples_seen(
-                    checkpoint.batches_done, checkpoint.config.batch_size, about.train_size
-                )
+            self._examples_seen = self._seen(checkpoint)
             if checkpoint.history.evaluations[about.config.epochs :]:
                 self.status = "finished"
 
@@ -170,9 +169,7 @@ class TrainingJob:
         sentence = self.context.copy().run(say, "Nobody looked at the run while it waited.")
         self.update("stopped", sentence)
 
-    def launch(
-        self, load: Load, lend: Lend, unseen_seconds: float, ended: Callable[[], None]
-    ) -> None:
+    def launch(self, load: Load, lend: Lend, unseen_seconds: float, ended: Ended) -> None:
         """Have it trained by what is lent, on a thread of its own; `ended` is called at its end."""
         self._stop, self._pace = False, "run"
         self._progress.clear()
@@ -232,28 +229,28 @@ class TrainingJob:
                 reading=self._reading,
             )
 
-    def _run(
-        self, load: Load, lend: Lend, unseen_seconds: float, ended: Callable[[], None]
-    ) -> None:
+    def _run(self, load: Load, lend: Lend, unseen_seconds: float, ended: Ended) -> None:
         try:
-            self.update(*self._train(load, lend, unseen_seconds))
+            status, sentence = self._train(load, lend, unseen_seconds)
         except MnistError as error:
-            self.update("failed", str(error))
+            status, sentence = "failed", str(error)
         except Exception:
             logging.getLogger(__name__).exception("run %s", self.folder.path.name)
-            self.update("failed", say("The run stopped because of an error in this program."))
-        finally:
-            ended()
+            status = "failed"
+            sentence = say("The run stopped because of an error in this program.")
+        ended(status, sentence)
 
     def _train(self, load: Load, lend: Lend, unseen_seconds: float) -> tuple[Status, str]:
         run, snapshots = self._begin(), Snapshots(self._file)
         saver = Saver(self._file)
         saver.save(run)
         try:
-            while not run.history.evaluations[run.config.epochs :]:  # the first is of epoch 0
+            while not self._is_complete(run):
                 if self._stop:
                     return "stopped", ""
                 if self.seconds_unused > unseen_seconds:
+                    if self._pace == "pause":
+                        return "stopped", say("The run was paused for long.")
                     return "stopped", say("Nobody looked at the run for a while.")
                 pace = self._pace
                 if pace == "pause":
@@ -293,7 +290,14 @@ class TrainingJob:
         return run
 
     def _seen(self, run: Checkpoint) -> int:
+        if not self.about.train_size:  # of an uploaded run that has not gone on yet
+            return run.history.examples_seen
         return examples_seen(run.batches_done, run.config.batch_size, self.about.train_size)
+
+    def _is_complete(self, run: Checkpoint) -> bool:
+        seen, last = self._seen(run), run.history.evaluations[-1:]
+        total = run.config.epochs * self.about.train_size
+        return 0 < total <= seen and bool(last) and last[0].examples_seen == seen
 
     def _pieces(
         self, run: Checkpoint, reach: Reach, load: Load, lend: Lend, unseen_seconds: float
@@ -361,12 +365,17 @@ class TrainingJob:
             threading.Thread(target=self._fetch_samples, args=(load,), daemon=True).start()
 
     def _fetch_samples(self, load: Load) -> None:
-        with suppress(MnistError):
-            _, test = load(self.about.config.dataset)
+        try:
+            # The test digits are MNIST's, and its alone are read in no time.
+            _, test = load("mnist" if needs_mnist(self.about.config.dataset) else "handwriting")
             with self._changed:
                 if self._samples is None:
                     self._samples = Split(test.images[:SAMPLES], test.labels[:SAMPLES])
                     self._is_read = False
+        except MnistError:  # as long as there are none
+            pass
+        finally:
+            self._fetching = False
 
     def _images_per_second(self) -> float | None:
         if self.status != "running" or len(self._progress) < 2:
@@ -377,7 +386,7 @@ class TrainingJob:
 
 def open_job(folder: RunFolder) -> TrainingJob:
     """An idle run as its folder has it; what is damaged is said, and can be deleted."""
-    for leftover in folder.path.glob(".*"):  # of a save that was killed
+    for leftover in folder.path.rglob(".*"):  # of a save that was killed
         with suppress(OSError):
             leftover.unlink()
     checkpoint, sentence = None, ""

@@ -25,9 +25,9 @@ from .chunks import Lend, Load, train
 from .config import TrainConfig
 from .data import fetch_mnist, fetched_share
 from .errors import BusyError, CheckpointError, ConfigError, MnistError
-from .job import Pace, Snapshot, TrainingJob, open_job
+from .job import Pace, Snapshot, Status, TrainingJob, open_job
 from .runs import MAX_NAME, About, RunFolder, Runs
-from .words import say
+from .words import language, say
 
 _SWEEP_SECONDS, _CLOSE_SECONDS = 600.0, 20.0
 
@@ -49,7 +49,7 @@ class Limits:
     age_seconds: float = 30 * 86_400.0
     """Runs not trained for so long are removed."""
     total_bytes: int = 2 * 2**30
-    """Beyond this the runs longest not trained are removed."""
+    """Beyond this the runs longest not trained are removed, of those that no page looks at."""
 
 
 class Jobs:
@@ -92,8 +92,17 @@ class Jobs:
             self._enqueue(job)
         return job.folder.path.name
 
+    def start_together(
+        self, visitor: str, configs: Sequence[TrainConfig], device: str
+    ) -> list[str]:
+        """`start` all of these runs or, when there is no room for all, none."""
+        with self._lock:
+            self._check_room(visitor, len(configs))
+            self._check_active(visitor, len(configs))
+            return [self.start(visitor, config, device) for config in configs]
+
     def upload(self, visitor: str, files: Sequence[Path]) -> str:
-        """Keep a checkpoint, or the tutorial's two files, as a stopped run; returns its id.
+        """Keep a checkpoint, or the tutorial's two files, as an idle run; returns its id.
 
         Raises CheckpointError for anything else, and for what cannot be gone on with.
         """
@@ -177,7 +186,8 @@ class Jobs:
         name = " ".join(str(name).split())
         if not 0 < len(name) <= MAX_NAME or not name.isprintable():
             raise ConfigError(say("A name has 1 to {most} letters.", most=MAX_NAME))
-        self._job(visitor, run_id).describe(name=name)
+        with self._lock:  # or, being deleted meanwhile, its folder would be made anew
+            self._job(visitor, run_id).describe(name=name)
 
     def delete(self, visitor: str, run_id: str) -> None:
         """Remove a run and its files for good. Raises BusyError while it trains or waits."""
@@ -225,9 +235,10 @@ class Jobs:
         for place, job in enumerate(self._line, 1):
             job.update("waiting", place=place)
 
-    def _ended(self, job: TrainingJob) -> None:
-        with self._lock:
+    def _ended(self, job: TrainingJob, status: Status, sentence: str) -> None:
+        with self._lock:  # so that nobody finds it idle, and resumes it, before its slot is free
             self._training.discard(job)
+            job.update(status, sentence)
             self._admit()
 
     def _check_device(self, device: str) -> None:
@@ -236,26 +247,27 @@ class Jobs:
         if device not in self._lenders:
             raise ConfigError(say("There is no GPU here; train on the CPU."))
 
-    def _check_active(self, visitor: str) -> None:
+    def _check_active(self, visitor: str, more: int = 1) -> None:
         active = sum(self._open(folder).active for folder in self._runs.of(visitor))
-        if active >= self._limits.active:
+        if active + more > self._limits.active:
             raise BusyError(
                 say(
-                    "You have {count} runs under way; stop one before you start another.",
+                    "You have {count} under way; stop one before you start another.",
                     count=active,
                 )
             )
-        if len(self._line) >= self._limits.waiting:
+        if len(self._line) + more > self._limits.waiting:
             raise BusyError(say("Too many runs are waiting already; try again later."))
+
+    def _check_room(self, visitor: str, more: int = 1) -> None:
+        kept = len(self._runs.of(visitor))
+        if kept + more > self._limits.runs:
+            raise BusyError(say("You have {count} runs; delete one to make room.", count=kept))
 
     def _create(self, visitor: str, kind: str, config: TrainConfig, device: str) -> TrainingJob:
         self._sweep()
-        folders = self._runs.of(visitor)
-        names = {self._open(folder).about.name for folder in folders}
-        if len(folders) >= self._limits.runs:
-            raise BusyError(
-                say("You have {count} runs; delete one to make room.", count=len(folders))
-            )
+        self._check_room(visitor)
+        names = {self._open(folder).about.name for folder in self._runs.of(visitor)}
         kind = say(kind.capitalize())
         name = next(name for n in count(1) if (name := f"{kind} {n}") not in names)
         about = About(name=name, created=self.now(), config=config, device=device)
@@ -281,7 +293,7 @@ class Jobs:
         for folder, job in list(self._jobs.items()):
             if not job.active and job.seconds_unused > limits.unseen_seconds:
                 del self._jobs[folder]
-        self._runs.clean(self._jobs, self.now(), limits.age_seconds, limits.total_bytes)
+        self._runs.clean(self._jobs.keys(), self.now(), limits.age_seconds, limits.total_bytes)
 
 
 class MnistDownload:
@@ -289,7 +301,8 @@ class MnistDownload:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.error = ""
+        self.error: dict[str, str] = {}
+        """What went wrong last time, in the language of who asked for it."""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -307,7 +320,7 @@ class MnistDownload:
         """Begin, unless it is going on."""
         with self._lock:
             if not self.running:
-                self.error = ""
+                self.error = {}
                 fetch = partial(copy_context().run, self._fetch)  # in the language of who asked
                 self._thread = threading.Thread(target=fetch, daemon=True)
                 self._thread.start()
@@ -316,7 +329,7 @@ class MnistDownload:
         try:
             fetch_mnist(self.folder)
         except MnistError as error:
-            self.error = str(error)
+            self.error = {language(): str(error)}
 
 
 def _load_pair(first: Path, second: Path) -> Checkpoint:

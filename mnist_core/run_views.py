@@ -61,8 +61,7 @@ class Tab:
         return {"parts": parts, "marks": marks, "active": self.active, "running": self.running}
 
 
-def settings(values: dict[str, Any]) -> TrainConfig:
-    """The settings that a page asks for. Raises ConfigError when one is out of range."""
+def _config(values: dict[str, Any]) -> TrainConfig:
     if values["recipe"] not in (*config.RECIPES, config.OWN):
         raise ConfigError(say("There is no such recipe."))
     return TrainConfig(**values)
@@ -92,18 +91,20 @@ def tab(jobs: Jobs, visitor: str, choice: Choice, epochs: int, drawing: str | No
 
 
 def act(
-    jobs: Jobs, visitor: str, choice: Choice, asked: Asked, wanted: TrainConfig, device: str
+    jobs: Jobs, visitor: str, choice: Choice, asked: Asked, wanted: dict[str, Any], device: str
 ) -> Choice:
-    """Do what a button or field asks, with the settings `wanted`. Raises MnistError."""
+    """Do what a button or field asks; `wanted` are the settings by name, of which an action minds
+    those that it needs. Raises MnistError."""
     run_id = asked.run_id
     if asked.action == "train":
-        jobs.start(visitor, wanted, device)
+        jobs.start(visitor, _config(wanted), device)
     elif asked.action == "duel":
-        recipes = [config.RECIPES[name] for name in DUEL]
-        duel = [replace(recipe, epochs=wanted.epochs, seed=wanted.seed) for recipe in recipes]
-        return replace(choice, overlaid=tuple(jobs.start(visitor, one, device) for one in duel))
+        same = {"epochs": wanted["epochs"], "seed": wanted["seed"]}
+        duel = [replace(config.RECIPES[name], **same) for name in DUEL]
+        return replace(choice, overlaid=tuple(jobs.start_together(visitor, duel, device)))
     elif asked.action == "resume":
-        target = resume_target(jobs.look(visitor, run_id), wanted.epochs)
+        epochs = TrainConfig(epochs=wanted["epochs"]).epochs
+        target = resume_target(jobs.look(visitor, run_id), epochs)
         jobs.resume(visitor, run_id, target, device)
     elif asked.action == "stop":
         jobs.stop(visitor, run_id)

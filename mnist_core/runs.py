@@ -15,7 +15,7 @@ import json
 import re
 import secrets
 import shutil
-from collections.abc import Collection
+from collections.abc import Set
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
@@ -142,14 +142,14 @@ class Runs:
         return folder
 
     def clean(
-        self, in_use: Collection[RunFolder], now: float, age_seconds: float, total_bytes: int
+        self, in_use: Set[RunFolder], now: float, age_seconds: float, total_bytes: int
     ) -> None:
-        """Remove runs not trained for `age_seconds`, then the oldest beyond `total_bytes`."""
+        """Remove runs not trained for `age_seconds`, then the oldest while all together take more
+        than `total_bytes`; none of those in use."""
         homes = [home for home in _children(self._root) if _OWNER.fullmatch(home.name)]
-        idle = [run for home in homes for run in _run_folders(home) if run not in in_use]
-        sizes = {run: run.size for run in idle}
+        sizes = {run: run.size for home in homes for run in _run_folders(home)}
         total = sum(sizes.values())
-        for run in sorted(idle, key=lambda run: run.trained_at):
+        for run in sorted(sizes.keys() - in_use, key=lambda run: run.trained_at):
             if now - run.trained_at > age_seconds or total > total_bytes:
                 total -= sizes[run]
                 run.remove()

@@ -49,7 +49,7 @@ class Snapshots:
         return load_network(self._file(moment), name)
 
     def earlier(self, saved: Checkpoint) -> list[int]:
-        """The moments before the run came to where `saved`, its checkpoint, is."""
+        """The moments but for that of `saved`, the run's checkpoint."""
         moments = self.moments()
         if moments:
             last = self.network(moments[-1], saved.config.network).state_dict()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from mnist_core.training import Trainer
 TRAIN, TEST = small_split(640, seed=1), small_split(100, seed=2)
 LONG = TrainConfig(epochs=100, batch_size=8, log_interval=2)
 SHORT = TrainConfig(epochs=2, batch_size=64, log_interval=2)
+MIXED = "mnist+handwriting"
 
 
 @pytest.fixture
@@ -173,7 +175,7 @@ def test_two_runs_at_once_do_not_touch_each_other(make_jobs):
 def test_a_visitor_may_have_so_many_runs_and_no_more(make_jobs):
     jobs, visitor = make_jobs(active=2, runs=3), new_visitor()
     runs = [jobs.start(visitor, LONG) for _ in range(2)]
-    with pytest.raises(BusyError, match="2 runs under way"):
+    with pytest.raises(BusyError, match="2 under way"):
         jobs.start(visitor, LONG)
     for run_id in runs:
         jobs.stop(visitor, run_id)
@@ -181,6 +183,27 @@ def test_a_visitor_may_have_so_many_runs_and_no_more(make_jobs):
     ended(jobs, visitor, jobs.start(visitor, SHORT))
     with pytest.raises(BusyError, match="delete one"):
         jobs.start(visitor, SHORT)
+
+
+def test_runs_that_belong_together_begin_all_or_not_at_all(make_jobs):
+    jobs, visitor = make_jobs(active=3, runs=4), new_visitor()
+    assert len(jobs.start_together(visitor, [LONG, SHORT], "cpu")) == 2
+    with pytest.raises(BusyError, match="2 under way"):
+        jobs.start_together(visitor, [LONG, SHORT], "cpu")
+    assert len(jobs.runs(visitor)) == 2
+
+
+def test_a_run_is_idle_only_when_its_slot_is_free(make_jobs):
+    jobs, visitor = make_jobs(), new_visitor()
+    run_id = jobs.start(visitor, LONG)
+    under_way(jobs, visitor, run_id)
+    (job,) = jobs._training
+    with jobs._lock:
+        job.stop()
+        job.thread.join(1)
+        assert job.active
+    until(lambda: not job.active)
+    assert not jobs._training
 
 
 def test_no_visitor_reaches_anothers_run(make_jobs):
@@ -258,6 +281,27 @@ def test_after_a_restart_a_run_shows_six_test_digits_before_it_trains(make_jobs)
     assert torch.allclose(found.readings, classify(network, TEST.images[:6]), atol=1e-6)
 
 
+def test_an_idle_run_shows_test_digits_as_soon_as_there_are_any(tmp_path):
+    there = []
+
+    def load(dataset):
+        if not there:
+            raise DataError("MNIST is not on this machine.")
+        assert dataset == "mnist", "the synthetic digits take long to make and are not shown"
+        return TRAIN, TEST
+
+    uninterrupted(SHORT).save(tmp_path / "mine.pt")
+    mixed = replace(Checkpoint.load(tmp_path / "mine.pt"), config=replace(SHORT, dataset=MIXED))
+    mixed.save(tmp_path / "mine.pt")
+    jobs, visitor = Jobs(tmp_path / "runs", load), new_visitor()
+    run_id = jobs.upload(visitor, [tmp_path / "mine.pt"])
+    for _ in range(3):
+        assert jobs.look(visitor, run_id).samples is None
+        time.sleep(0.05)
+    there.append(True)
+    until(lambda: jobs.look(visitor, run_id).samples is not None)
+
+
 def test_a_run_that_nobody_looks_at_saves_and_stops(make_jobs, tmp_path):
     jobs, visitor = make_jobs(unseen_seconds=0.5), new_visitor()
     run_id = jobs.start(visitor, LONG)
@@ -282,7 +326,8 @@ def test_a_run_paused_for_long_gives_up_its_slot(make_jobs):
     run_id = jobs.start(visitor, LONG)
     under_way(jobs, visitor, run_id)
     jobs.set_pace(visitor, run_id, "pause")
-    assert ended(jobs, visitor, run_id).status == "stopped"
+    run = ended(jobs, visitor, run_id)
+    assert (run.status, run.sentence) == ("stopped", "The run was paused for long.")
 
 
 def test_the_oldest_runs_make_room_and_none_in_use_goes(make_jobs, tmp_path):
@@ -473,6 +518,28 @@ def test_an_uploaded_checkpoint_goes_on_exactly(make_jobs, tmp_path):
     assert_same_result(saved, uninterrupted(TrainConfig(epochs=2, batch_size=16)))
 
 
+def test_an_uploaded_run_goes_on_from_a_mark_in_the_middle_of_an_epoch(make_jobs, tmp_path):
+    trainer = Trainer.fresh(TrainConfig(epochs=1, batch_size=64, log_interval=1))
+    for _ in zip(range(5), trainer.batches(TRAIN, TEST), strict=False):
+        pass
+    assert trainer.batches_done == 4
+    trainer.checkpoint().save(tmp_path / "mine.pt")
+    jobs, visitor = make_jobs(), new_visitor()
+    run_id = jobs.upload(visitor, [tmp_path / "mine.pt"])
+    jobs.resume(visitor, run_id)
+    assert len(ended(jobs, visitor, run_id).history.resumes) == 1
+
+
+def test_an_uploaded_run_with_a_gap_in_its_curve_comes_to_an_end(make_jobs, tmp_path):
+    whole = uninterrupted(SHORT)
+    history = replace(whole.history, evaluations=whole.history.evaluations[-1:])
+    replace(whole, history=history).save(tmp_path / "mine.pt")
+    jobs, visitor = make_jobs(), new_visitor()
+    run_id = jobs.upload(visitor, [tmp_path / "mine.pt"])
+    jobs.resume(visitor, run_id)
+    assert ended(jobs, visitor, run_id).status == "finished"
+
+
 @pytest.mark.parametrize("swapped", [False, True])
 def test_the_tutorials_pair_is_taken_in_either_order_and_goes_on(make_jobs, tmp_path, swapped):
     files = [tmp_path / "a.pth", tmp_path / "b.pth"]
@@ -505,7 +572,7 @@ def test_a_download_that_fails_is_a_sentence(tmp_path):
     download = MnistDownload(tmp_path / "data")
     download.start()
     until(lambda: not download.running)
-    assert "MNIST could not be stored" in download.error
+    assert "MNIST could not be stored" in download.error["en"]
 
 
 KILLED = """

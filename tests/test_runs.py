@@ -11,10 +11,10 @@ from digits import small_split
 from mnist_core.config import TrainConfig
 from mnist_core.errors import CheckpointError, ConfigError
 from mnist_core.jobs import Jobs, Limits
-from mnist_core.run_views import tab
-from mnist_core.runs import new_visitor
+from mnist_core.run_views import act, tab
+from mnist_core.runs import RunFolder, new_visitor
 from mnist_core.training import Trainer
-from mnist_core.view import Choice
+from mnist_core.view import Asked, Choice
 
 DATA = small_split(64), small_split(20)
 
@@ -52,14 +52,39 @@ def two(open_runs, visitor, file):
 def test_a_folder_among_the_leftovers_hides_no_run(open_runs, visitor, two):
     (two[0] / ".checkpoint.pt-1" / "inner").mkdir(parents=True)
     (two[0] / ".checkpoint.pt-2").write_bytes(b"of a save that was killed")
+    (two[0] / "checkpoint-snapshots").mkdir()
+    (two[0] / "checkpoint-snapshots" / ".7.pt-3").write_bytes(b"of a snapshot that was killed")
     jobs = open_runs()
     assert {run.run_id for run in jobs.runs(visitor)} == {folder.name for folder in two}
     assert not (two[0] / ".checkpoint.pt-2").exists()
+    assert not (two[0] / "checkpoint-snapshots" / ".7.pt-3").exists()
     jobs.delete(visitor, two[0].name)
     assert not two[0].exists()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
+def test_a_run_in_use_counts_in_the_room_that_runs_take(open_runs, visitor, two):
+    jobs = open_runs(total_bytes=RunFolder(two[0]).size + 10)
+    (two[0] / "run.json").touch()
+    jobs.look(visitor, two[0].name)
+    jobs.runs(new_visitor())
+    assert two[0].exists()
+    assert not two[1].exists()
+
+
+@pytest.mark.parametrize(
+    ("action", "wrong"),
+    [("stop", {"seed": None}), ("rename", {"epochs": 1000}), ("resume", {"momentum": -1})],
+)
+def test_a_field_that_is_wrong_stops_only_what_needs_it(open_runs, visitor, two, action, wrong):
+    jobs, settings = open_runs(), {**TrainConfig(epochs=2).to_dict(), **wrong}
+    asked = Asked(action=action, run_id=two[0].name, value="mine")
+    act(jobs, visitor, Choice(), asked, settings, "cpu")
+    with pytest.raises(ConfigError):
+        act(jobs, visitor, Choice(), Asked(action="train"), settings, "cpu")
+    jobs.close()
+
+
 def test_what_a_link_leads_to_is_neither_shown_nor_cleaned_away(
     open_runs, visitor, two, tmp_path, file
 ):

@@ -41,6 +41,12 @@ def test_the_first_page_needs_neither_torch_nor_the_digits(tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_server_that_is_told_to_stop_ends_as_it_does_by_the_keyboard(start_server):
+    server = start_server()
+    server.process.terminate()
+    assert server.process.wait(60) == 0  # else nothing is saved, as after a kill
+
+
 def test_a_folder_that_cannot_be_written_to_is_replaced_by_a_temporary_one(tmp_path):
     assert config.writable(tmp_path / "a" / "b") == tmp_path / "a" / "b"
     assert list((tmp_path / "a" / "b").iterdir()) == []
