@@ -615,7 +615,7 @@ def _test_tab(
             with gr.Column():
                 matrices = html()
         detail, drawn, about = html(), html(), html()
-        gr.Markdown(i18n(_STORY), elem_classes="digit-story")
+        gr.Markdown(i18n(_STORY))
     page, reader, file = gr.State(0), gr.State(None), gr.JSON(visible="hidden")
     chosen, drawing = gr.State(None), gr.JSON(visible="hidden")
 

@@ -72,7 +72,7 @@ def grid(
     wrongly is marked. `chosen` is the number of the digit that is open.
     """
     if not len(numbers):
-        return f'<p class="digit-none">{say("No digit is like that.")}</p>'
+        return f'<p class="digit-hint">{say("No digit is like that.")}</p>'
     cells = [
         _cell(place, len(numbers), number, truth, answers, number == chosen)
         for place, (number, truth, *answers) in enumerate(zip(numbers, truths, *reads, strict=True))

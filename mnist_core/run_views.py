@@ -208,7 +208,7 @@ def _shown(runs: Sequence[Snapshot], choice: Choice) -> Snapshot | None:
 def _curves(runs: Sequence[Snapshot], shown: Snapshot | None, choice: Choice) -> list[Curve]:
     """The shown run and those overlaid, oldest first; before the first run the shipped one."""
     if shown is None:
-        name = say(_AS_SHIPPED[config.SHIPPED[-1]])
+        name = say("Tutorial, as shipped")
         return [Curve(name=name, history=_shipped_history(), colour=None)]
     return [
         Curve(name=run.about.name, history=run.history, colour=number % COLOURS, total=run.total)
@@ -217,12 +217,9 @@ def _curves(runs: Sequence[Snapshot], shown: Snapshot | None, choice: Choice) ->
     ]
 
 
-_AS_SHIPPED = {"tutorial": "Tutorial, as shipped", "modern": "Modern, as shipped"}
-
-
 @lru_cache(maxsize=1)
 def _shipped_history() -> History:
-    return Checkpoint.load(config.shipped_weights(config.SHIPPED[-1])).history
+    return Checkpoint.load(config.shipped_weights("tutorial")).history
 
 
 def _decode(drawing: str | None) -> NDArray[np.uint8] | None:

@@ -203,6 +203,12 @@ def test_pause_steps_rename_download_and_delete(visit):
     with page.expect_download() as download:
         page.locator("[data-action=download]").select_option("tutorial")
     assert zipfile.ZipFile(download.value.path()).namelist() == ["model.pth", "optimizer.pth"]
+    with page.expect_download() as download:
+        page.locator("[data-action=download]").focus()
+        for key in ("ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown", "Enter"):
+            page.keyboard.press(key)
+            page.wait_for_timeout(200)
+    assert download.value.suggested_filename == "b-mine-b.csv"
 
     expect(page.locator("[data-action=delete]")).to_be_disabled()
     press(page, "Stop")

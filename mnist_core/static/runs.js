@@ -68,6 +68,13 @@ function send(event) {
   if (target.matches(".run-name, select")) target.blur();
 }
 
+// On a closed list an arrow key would choose, and so download, at once: it opens the list.
+element.addEventListener("keydown", (event) => {
+  if (!event.target.showPicker || !event.target.matches("select") || !event.key.startsWith("Arrow")) return;
+  event.preventDefault();
+  event.target.showPicker();
+});
+
 element.addEventListener("pointerdown", ({ target }) => (pressed = target));
 for (const name of ["pointerup", "pointercancel", "contextmenu"]) addEventListener(name, () => (pressed = null));
 element.addEventListener("click", send);
