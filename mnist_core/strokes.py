@@ -90,8 +90,13 @@ def _evenly(points: np.ndarray) -> np.ndarray:
     """A polyline f[n,2] → points f[m,2] along it, about `_STEP` apart."""
     lengths = np.hypot(*(points[1:] - points[:-1]).T)
     along = np.concatenate([[0.0], np.cumsum(lengths)])
-    where = np.linspace(0.0, along[-1], int(along[-1] / _STEP) + 2 if along[-1] else 1)
-    return np.stack([np.interp(where, along, points[:, axis]) for axis in (0, 1)], axis=1)
+    steps = int(along[-1] / _STEP) + 1
+    path = np.empty((steps + 1, 2))
+    where = np.arange(steps + 1) * (along[-1] / steps)
+    where[-1] = along[-1]
+    path[:, 0] = np.interp(where, along, points[:, 0])
+    path[:, 1] = np.interp(where, along, points[:, 1])
+    return path
 
 
 def _imprint(path: np.ndarray, pen: float) -> np.ndarray:
@@ -119,5 +124,5 @@ def _to_centre(image: np.ndarray) -> np.ndarray:
     total = image.sum()
     down = round(14 - float(image.sum(1) @ along / total))
     right = round(14 - float(image.sum(0) @ along / total))
-    image = np.roll(image, (down, right), (0, 1))
+    image = image[(along - down) % SIDE][:, (along - right) % SIDE]
     return np.rint(image * 255).astype(np.uint8)
