@@ -48,7 +48,7 @@ def stages(model: nn.Module, image: Tensor) -> list[Stage]:
             found.append([operation])
         elif found:
             found[-1].append(operation)
-    return [_stage(operations, names) for operations in found]
+    return [_stage(group, names) for group in found]
 
 
 @torch.no_grad()
@@ -108,12 +108,12 @@ class _Watch(TorchFunctionMode):
         return output
 
 
-def _stage(operations: list[Operation], names: dict[int, str]) -> Stage:
+def _stage(group: list[Operation], names: dict[int, str]) -> Stage:
     """`names` are those of the model's parameters, by their id."""
-    outputs = [operation.output for operation in operations]
-    used = {names[id(x)]: x for o in operations for x in o.arguments if id(x) in names}
+    outputs = [operation.output for operation in group]
+    used = {names[id(x)]: x for o in group for x in o.arguments if id(x) in names}
     name, weight = next(iter(used.items()))
-    words = [_WORDS.get(operation.name, operation.name) for operation in operations[1:]]
+    words = [_WORDS.get(operation.name, operation.name) for operation in group[1:]]
     kernel = "×".join(map(str, weight.shape[2:]))
     whole = [output[0] for output in outputs if output.ndim == outputs[0].ndim]
     return Stage(

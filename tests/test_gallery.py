@@ -8,8 +8,8 @@ from mnist_core.view import View
 
 
 def test_two_networks_of_one_name_are_still_two():
-    names = [Weights("Mine", shipped_weights(recipe)) for recipe in SHIPPED]
-    alike = Gallery(small_split(50), names)
+    weights = [Weights("Mine", shipped_weights(recipe)) for recipe in SHIPPED]
+    alike = Gallery(small_split(50), weights)
     assert alike.second is not None
     assert not alike.first.log_probabilities.equal(alike.second.log_probabilities)
     assert alike.summary().count("<p>") == 2

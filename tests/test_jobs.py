@@ -25,7 +25,6 @@ from mnist_core.training import Trainer
 TRAIN, TEST = small_split(640, seed=1), small_split(100, seed=2)
 LONG = TrainConfig(epochs=100, batch_size=8, log_interval=2)
 SHORT = TrainConfig(epochs=2, batch_size=64, log_interval=2)
-MIXED = "mnist+handwriting"
 
 
 @pytest.fixture
@@ -290,9 +289,8 @@ def test_an_idle_run_shows_test_digits_as_soon_as_there_are_any(tmp_path):
         assert dataset == "mnist", "the synthetic digits take long to make and are not shown"
         return TRAIN, TEST
 
-    uninterrupted(SHORT).save(tmp_path / "mine.pt")
-    mixed = replace(Checkpoint.load(tmp_path / "mine.pt"), config=replace(SHORT, dataset=MIXED))
-    mixed.save(tmp_path / "mine.pt")
+    mixed = replace(SHORT, dataset="mnist+handwriting")
+    replace(uninterrupted(SHORT), config=mixed).save(tmp_path / "mine.pt")
     jobs, visitor = Jobs(tmp_path / "runs", load), new_visitor()
     run_id = jobs.upload(visitor, [tmp_path / "mine.pt"])
     for _ in range(3):

@@ -62,7 +62,6 @@ def test_a_folder_among_the_leftovers_hides_no_run(open_runs, visitor, two):
     assert not two[0].exists()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
 def test_a_run_in_use_counts_in_the_room_that_runs_take(open_runs, visitor, two):
     jobs = open_runs(total_bytes=RunFolder(two[0]).size + 10)
     (two[0] / "run.json").touch()
@@ -85,6 +84,7 @@ def test_a_field_that_is_wrong_stops_only_what_needs_it(open_runs, visitor, two,
     jobs.close()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
 def test_what_a_link_leads_to_is_neither_shown_nor_cleaned_away(
     open_runs, visitor, two, tmp_path, file
 ):
