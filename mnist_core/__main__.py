@@ -1,6 +1,11 @@
-"""`python -m mnist_core`: see cli.py."""
+"""`python -m mnist_core`: see cli/."""
 
-from .cli import main
+import sys
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        from .cli import main  # takes seconds, in which one may change one's mind
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(main())

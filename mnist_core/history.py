@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 
-from .words import say
+from .config import MAX_EPOCHS
+from .errors import Message
 
-MAX_LOGGED = 100_000
-"""Logged losses of one run: keeps its curve quick to draw and its checkpoint small."""
+MAX_LOGGED, MAX_EVALUATIONS, MAX_RESUMES = 100_000, MAX_EPOCHS + 1, 1_000
+"""Losses, evaluations and resumes that are kept of one run: its curve stays quick to draw."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,15 @@ class EvalEvent:
     loss: float
     accuracy: float
     seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveReading:
+    """How a few test digits are read while a run trains: shown, but no part of its `History`."""
+
+    examples_seen: int
+    accuracy: float
+    digits: int
 
 
 Event = StepEvent | EvalEvent
@@ -100,23 +110,23 @@ class History:
         Raises KeyError, TypeError, AttributeError, ValueError or RuntimeError if it is not one.
         """
         resumes = state["resumes"]
-        for table, shape in (
-            (state["steps"], (len(_STEP),)),
-            (state["evaluations"], (len(_EVALUATION),)),
-            (resumes, ()),
+        for table, shape, most in (
+            (state["steps"], (len(_STEP),), MAX_LOGGED),
+            (state["evaluations"], (len(_EVALUATION),), MAX_EVALUATIONS),
+            (resumes, (), MAX_LOGGED),
         ):
             # In this order: a few stored bytes can claim to be a table of any shape.
-            if table.shape[1:] != shape or len(table) > MAX_LOGGED:
-                raise ValueError(say("its curve is too long, or none"))
+            if table.shape[1:] != shape or len(table) > most:
+                raise ValueError(Message("its curve is too long, or none."))
             if not (table.abs() < 1e40).all():  # false for nan; no loss in f32 is so large
-                raise ValueError(say("its curve holds values that are no numbers"))
+                raise ValueError(Message("its curve holds values that are no numbers."))
         steps = [StepEvent(examples_seen=int(seen), loss=loss, seconds=seconds)
                  for seen, loss, seconds in state["steps"].tolist()]  # fmt: skip
         evaluations = [
             EvalEvent(examples_seen=int(seen), loss=loss, accuracy=accuracy, seconds=seconds)
             for seen, loss, accuracy, seconds in state["evaluations"].tolist()
         ]
-        return cls(steps, evaluations, [int(seen) for seen in resumes.tolist()])
+        return cls(steps, evaluations, [int(seen) for seen in resumes[-MAX_RESUMES:].tolist()])
 
 
 _STEP = ("examples_seen", "loss", "seconds")

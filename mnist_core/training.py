@@ -6,14 +6,14 @@ distortion draw from the run's own generator, whose state is part of the checkpo
 generator has yielded, `checkpoint()` is complete: a run resumed from it goes on as if it had never
 stopped, to the last bit on the same device with the same number of threads.
 
-The loop does no printing, drawing, saving or waiting; whoever consumes the events does.
+The loop does no printing, drawing, saving or waiting: that is for what consumes the events.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -21,15 +21,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .augment import distort
 from .checkpoint import Checkpoint
-from .config import TrainConfig
-from .data import Split, batches, normalize
+from .config import NONE, TrainConfig
+from .digits.augment import distort
+from .digits.datasets import has_own, with_own
+from .digits.own import Own
+from .digits.split import Split, batches, in_turn, normalize
 from .errors import ConfigError, TrainingError
 from .evaluation import evaluate
 from .history import MAX_LOGGED, EvalEvent, Event, History, StepEvent
-from .models import build, draw_dropout_from, initialize
-from .words import say
+from .inspection import class_means
+from .models import build, draw_dropout_from, initialize, leave_dropout_out
+
+NONE_WEIGHT = 0.2
+"""Of the loss on what is no digit beside the digits' own: more costs unusual hands."""
 
 
 class Trainer:
@@ -41,20 +46,43 @@ class Trainer:
         self.device = torch.device(choose_device(device))
         self.history = History()
         self.batches_done = 0
+        self.class_means: Tensor | None = None
+        self.own: Own | None = None
         self._resumed = False
         # The weights are drawn on the CPU, so that a seed means the same on every device.
-        self.model = build(config.network)
+        self.model = build(config.network, config.outputs)
         initialize(self.model, torch.Generator().manual_seed(config.seed))
-        self.model.to(self.device)
-        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = _optimizer(self.model, config)
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
         draw_dropout_from(self.model, self.generator)
+        if has_own(config.dataset):  # noise that the few steps to a hand have no time to average
+            leave_dropout_out(self.model)
+        if self.device.type == "cuda":  # or the same step would not give the same bits twice
+            torch.backends.cudnn.deterministic = True
 
     @classmethod
     def fresh(cls, config: TrainConfig, device: str = "cpu") -> Trainer:
         """A new run."""
         return cls(config, device)
+
+    @classmethod
+    def start_from(
+        cls, start: Checkpoint, config: TrainConfig, device: str = "cpu", own: Own | None = None
+    ) -> Trainer:
+        """A new run from the weights of another, on its visitor's `own` drawings as well.
+
+        Its first test is the other's last. Raises ConfigError for weights of another network.
+        """
+        if (start.config.network, start.config.outputs) != (config.network, config.outputs):
+            raise ConfigError(_OF_ANOTHER_NETWORK)
+        trainer = cls(config, device)
+        trainer.model.load_state_dict(start.model)
+        trainer.own = own
+        tested = start.history.evaluations[-1:]
+        if tested and "mnist" in start.config.dataset and "mnist" in config.dataset:
+            trainer.history.add(replace(tested[0], examples_seen=0, seconds=0.0))
+        return trainer
 
     @classmethod
     def resume(
@@ -78,6 +106,7 @@ class Trainer:
         trainer.optimizer.load_state_dict({**checkpoint.optimizer, "param_groups": settings})
         _match_layout(trainer.optimizer)
         trainer.batches_done = checkpoint.batches_done
+        trainer.class_means, trainer.own = checkpoint.class_means, checkpoint.own
         trainer._resumed = mark and checkpoint.batches_done > 0
         trainer.history = checkpoint.history.copy()
         if trainer.device.type == checkpoint.device:
@@ -87,6 +116,16 @@ class Trainer:
         if epochs is not None:
             trainer.config = replace(checkpoint.config, epochs=epochs)
         return trainer
+
+    def splits(self, load: Callable[[str], tuple[Split, Split]]) -> tuple[Split, Split]:
+        """(train, test): what `load` gives for the run's data, and its own drawings.
+
+        Raises DataError.
+        """
+        train, test = load(self.config.data)
+        if not has_own(self.config.dataset):
+            return train, test
+        return with_own(self.own, train, test, self.config)
 
     def events(self, train: Split, test: Split) -> Iterator[Event]:
         """Train to the end: a StepEvent every `log_interval` steps, an EvalEvent before the first
@@ -103,18 +142,14 @@ class Trainer:
         per_epoch = math.ceil(len(train) / config.batch_size)
         if self.batches_done > config.epochs * per_epoch:
             raise ConfigError(
-                say(
-                    "This run has already gone beyond {epochs} epochs; choose more.",
-                    epochs=config.epochs,
-                )
+                "This run has already gone beyond {epochs} epochs; choose more.",
+                epochs=config.epochs,
             )
         if config.epochs * per_epoch > MAX_LOGGED * config.log_interval:
             raise ConfigError(
-                say(
-                    "This run would log more than {most:,} losses; choose a larger log interval,"
-                    " larger batches or fewer epochs.",
-                    most=MAX_LOGGED,
-                )
+                "This run would log more than {most:,} losses; choose a larger log interval,"
+                " larger batches or fewer epochs.",
+                most=MAX_LOGGED,
             )
         clock = _Clock(self.history.seconds)
         while True:
@@ -124,11 +159,15 @@ class Trainer:
                 self.history.resumes.append(seen)
                 self._resumed = False
             if done == 0 and not self._has_evaluated(seen):
+                if epoch == config.epochs:
+                    self.class_means = class_means(self.model, train.in_epoch(0), self.device)
                 yield self._record(self._evaluate(test, seen, clock))
             if epoch == config.epochs:
                 return
+            self.class_means = None
             digits = _on(train.in_epoch(epoch), self.device)
-            order = list(batches(len(train), config.batch_size, config.seed, epoch))
+            shuffled = batches(len(train), config.batch_size, config.seed, epoch)
+            order = [index.to(self.device) for index in shuffled]
             for batch in range(done, per_epoch):
                 self._set_learning_rate(self.batches_done / (config.epochs * per_epoch))
                 loss = self._step(digits, order[batch])
@@ -138,7 +177,7 @@ class Trainer:
                     continue
                 value = loss.item()
                 if not math.isfinite(value):
-                    raise TrainingError(say(_DIVERGED))
+                    raise TrainingError(_DIVERGED)
                 seen = epoch * len(train) + batch * config.batch_size
                 event = StepEvent(examples_seen=seen, loss=value, seconds=clock.seconds())
                 yield self._record(event)
@@ -151,7 +190,7 @@ class Trainer:
         """The run as it stands, copied. Raises TrainingError when a weight is not finite."""
         model = {name: _copy(tensor) for name, tensor in self.model.state_dict().items()}
         if not all(tensor.isfinite().all() for tensor in model.values()):
-            raise TrainingError(say(_DIVERGED))
+            raise TrainingError(_DIVERGED)
         return Checkpoint(
             config=self.config,
             model=model,
@@ -161,18 +200,34 @@ class Trainer:
             threads=torch.get_num_threads(),
             batches_done=self.batches_done,
             history=self.history.copy(),
+            class_means=None if self.class_means is None else self.class_means.clone(),
+            own=self.own,
         )
 
     def _step(self, train: Split, index: Tensor) -> Tensor:
+        """One step; the loss on its digits."""
         self.model.train()
         images = train.images.index_select(0, index)  # three times as fast as images[index]
+        if self.config.nondigits:
+            images = torch.cat([images, self._nondigits(train)])
         if self.config.augmentation:
             images = distort(images, self.config.augmentation, self.generator)
-        loss = F.nll_loss(self.model(normalize(images)), train.labels[index])
+        outputs = self.model(normalize(images))
+        loss = total = F.nll_loss(outputs[: len(index)], train.labels[index])
+        if self.config.nondigits:
+            total = loss - NONE_WEIGHT * outputs[len(index) :, NONE].mean()
         self.optimizer.zero_grad()
-        loss.backward()
+        total.backward()
         self.optimizer.step()
         return loss.detach()
+
+    def _nondigits(self, train: Split) -> Tensor:
+        """u8 [M,28,28]: those of the step at hand, as many as make up the config's share of it."""
+        assert train.nondigits is not None, "this data has nothing that is no digit"
+        share = self.config.nondigits
+        count = round(self.config.batch_size * share / (1 - share))
+        which = in_turn(len(train.nondigits), count, self.config.seed, self.batches_done)
+        return train.nondigits.index_select(0, which.to(self.device))
 
     def _set_learning_rate(self, done: float) -> None:
         """`done` is the share of the run that lies behind, 0..1."""
@@ -198,7 +253,7 @@ class Trainer:
 
 
 def examples_seen(batches_done: int, batch_size: int, count: int) -> int:
-    """Training examples seen after so many batches over a training set of `count`; 0 for none."""
+    """Training examples seen after some batches over a training set of `count`; 0 for none."""
     epochs, batches = divmod(batches_done, math.ceil(count / batch_size) or 1)
     return epochs * count + batches * batch_size if count else 0
 
@@ -208,7 +263,7 @@ def choose_device(name: str) -> str:
     if name not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"device must be auto, cpu or cuda, not {name}.")
     if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(say("There is no CUDA device here; choose device cpu or auto."))
+        raise ConfigError("There is no CUDA device here; choose device cpu or auto.")
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return name
@@ -227,6 +282,7 @@ def _course(schedule: str, done: float) -> float:
     return 1e-4 + (1 + math.cos(math.pi * (done - 0.25) / 0.75)) / 2
 
 
+_OF_ANOTHER_NETWORK = "These settings are for another network than the weights to start from."
 _DIVERGED = (
     "The loss is no longer a finite number, so the run cannot go on. Its last good checkpoint is"
     " kept; start again with a smaller learning rate."
@@ -262,7 +318,8 @@ def _match_layout(optimizer: torch.optim.Optimizer) -> None:
 
 
 def _on(split: Split, device: torch.device) -> Split:
-    return Split(split.images.to(device), split.labels.to(device))
+    nondigits = None if split.nondigits is None else split.nondigits.to(device)
+    return Split(split.images.to(device), split.labels.to(device), nondigits=nondigits)
 
 
 def _copy(state: Any) -> Any:

@@ -48,11 +48,22 @@ def _refilled(digits: Tensor, strength: float, generator: torch.Generator) -> Te
 
 
 def _thicker(digits: Tensor) -> Tensor:
-    return F.max_pool2d(digits, 3, stride=1, padding=1)
+    """The largest of 3 × 3 pixels, first along the rows and then down the columns: the values of
+    `F.max_pool2d(digits, 3, stride=1, padding=1)`, which takes ten times as long on one channel."""
+    return _larger_neighbour(_larger_neighbour(digits, 3), 2)
+
+
+def _larger_neighbour(digits: Tensor, axis: int) -> Tensor:
+    last = digits.shape[axis] - 1
+    result = digits.clone()
+    for to, source in ((1, 0), (0, 1)):
+        part = result.narrow(axis, to, last)
+        torch.maximum(part, digits.narrow(axis, source, last), out=part)
+    return result
 
 
 def _thinner(digits: Tensor) -> Tensor:
-    return -F.max_pool2d(-digits, 3, stride=1, padding=1)
+    return -_thicker(-digits)
 
 
 def _affine(count: int, strength: float, generator: torch.Generator) -> Tensor:
@@ -70,8 +81,15 @@ def _affine(count: int, strength: float, generator: torch.Generator) -> Tensor:
 def _rubber(count: int, strength: float, generator: torch.Generator) -> Tensor:
     """Smooth random displacements f32 [B,28,28,2]."""
     knots = torch.empty(count, 2, 5, 5, device=generator.device).normal_(generator=generator)
-    field = F.interpolate(knots * RUBBER * strength, (28, 28), mode="bilinear", align_corners=True)
+    between = _between(5, 28, generator.device)
+    field = between @ (knots * RUBBER * strength) @ between.T  # [B,2,28,28]
     return field.permute(0, 2, 3, 1)
+
+
+def _between(knots: int, points: int, device: torch.device) -> Tensor:
+    """f32 [points, knots]: linear interpolation between evenly spaced knots."""
+    where = torch.linspace(0, knots - 1, points, device=device)[:, None]
+    return (1 - (where - torch.arange(knots, device=device)).abs()).clamp(min=0)
 
 
 def _uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

@@ -1,9 +1,8 @@
-"""A picture of one digit → the same 28×28 that strokes become, MNIST's own preparation.
+"""A picture of a digit → the same 28×28 that strokes become, MNIST's own preparation.
 
-In this order: transparency and colour to grey; ink told from paper by the border; lighting
-evened out (opening with a window wider than any stroke: "top-hat", Serra 1982); noise and specks
-dropped; stroke width brought near MNIST's; ink box to 20 pixels, centre of mass to the centre
-of 28×28 (LeCun, Bottou, Bengio, Haffner 1998, III-A).
+In this order: transparency and colour to grey; the ink found on its paper (`ink`); stroke width
+brought near MNIST's; ink box to 20 pixels, centre of mass to the centre of 28×28 (LeCun, Bottou,
+Bengio, Haffner 1998, III-A).
 
 It does not find a digit in a scene, tell several digits apart, or turn a picture upright other
 than as its EXIF says.
@@ -11,29 +10,34 @@ than as its EXIF says.
 
 from __future__ import annotations
 
+import math
 import warnings
+from io import BytesIO
 from os import PathLike
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageOps
 
-from .errors import DrawingError
+from ..errors import DrawingError, Message
+from .ink import find_ink
 from .strokes import BOX, PEN, SIDE
-from .words import say
 
 MAX_PIXELS = 50_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 _WORKING_SIDE = 800  # larger pictures are reduced to this first
+_BAND = 50  # rows of the reduced picture that are made at a time
 _FINE = 4  # stroke width is worked on at 4 × the frame's resolution
 _WIDEST = 3.6  # pixels of the frame; 95 % of MNIST's training digits have thinner strokes
 _BLOB = 0.42  # stroke width over length from which it is a blob; a disc has 0.5
-_LEAST_CONTRAST = 0.08  # of the whole range; fainter is blank
-_NOISE = 6.0  # times the median of what is lighter than paper is noise
+
+
+Prepared = dict[str, np.ndarray | None]
+"""u8 [28,28] "image", ink 255, and u8 [H,W] "ink", 255 on 0."""
 
 
 def open_picture(file: str | PathLike[str] | BinaryIO) -> Image.Image:
-    """A picture file, decoded, upright. Raises DrawingError if it is none, broken or too large."""
+    """A picture file, decoded. Raises DrawingError if it is none, broken or too large."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # oversized and odd files are judged below
@@ -41,15 +45,20 @@ def open_picture(file: str | PathLike[str] | BinaryIO) -> Image.Image:
             _check_size(picture)
             picture.draft("RGB", (_WORKING_SIDE, _WORKING_SIDE))  # JPEG: decode only that large
             picture.load()
-            return ImageOps.exif_transpose(picture)
-    except DrawingError:
+            return picture
+    except (DrawingError, MemoryError):
         raise
     except FileNotFoundError:
-        raise DrawingError(say("There is no such picture.")) from None
+        raise DrawingError("There is no such picture.") from None
     except Image.DecompressionBombError:
         raise DrawingError(_too_large()) from None
     except Exception:  # decoders answer hostile bytes with nearly any exception
-        raise DrawingError(say(_BROKEN)) from None
+        raise DrawingError(_BROKEN) from None
+
+
+def prepare_file(file: str | bytes) -> Prepared:
+    """`prepare_with_ink` a picture by its path or its content. Raises DrawingError as both do."""
+    return prepare_with_ink(open_picture(BytesIO(file) if isinstance(file, bytes) else file))
 
 
 def prepare(picture: Image.Image) -> np.ndarray | None:
@@ -58,19 +67,29 @@ def prepare(picture: Image.Image) -> np.ndarray | None:
     A picture that already is in MNIST's frame (28×28, boxed and centred) comes back unchanged,
     light on dark. Raises DrawingError when it cannot be decoded or is too large.
     """
+    return prepare_with_ink(picture)["image"]
+
+
+def prepare_with_ink(picture: Image.Image) -> Prepared:
+    """`prepare`'s "image", and the "ink" that it was made from, where it was not in the frame."""
     _check_size(picture)
     try:
-        grey = _grey(ImageOps.exif_transpose(picture))
+        grey = _grey(ImageOps.exif_transpose(_reduced(picture)))
+    except MemoryError:
+        raise
     except Exception:  # a lazily loaded file may turn out truncated only here
-        raise DrawingError(say(_BROKEN)) from None
-    if min(grey.shape) < 4:
-        return None
+        raise DrawingError(_BROKEN) from None
     for framed in (grey, 1 - grey):
         if _in_frame(framed):
-            return np.rint(framed * 255).astype(np.uint8)
-    ink = _ink(grey)
+            return {"image": np.rint(framed * 255).astype(np.uint8), "ink": None}
+    ink = find_ink(np.ascontiguousarray(grey)) if min(grey.shape) >= 4 else None
     if ink is None:
-        return None
+        return {"image": None, "ink": None}
+    return {"image": frame(ink), "ink": np.rint(ink * 255).astype(np.uint8)}
+
+
+def frame(ink: np.ndarray) -> np.ndarray | None:
+    """f32 [H,W], 0..1, ink on 0 → u8 [28,28] as `prepare` gives; None without digit-like ink."""
     fine = _crop(ink)
     if fine is None:
         return None
@@ -81,8 +100,10 @@ def prepare(picture: Image.Image) -> np.ndarray | None:
 _BROKEN = "This is not a picture that can be read; use a PNG or JPEG file."
 
 
-def _too_large() -> str:
-    return say("The picture is too large; at most {most:,} pixels can be read.", most=MAX_PIXELS)
+def _too_large() -> Message:
+    return Message(
+        "The picture is too large; at most {most:,} pixels can be read.", most=MAX_PIXELS
+    )
 
 
 def _check_size(picture: Image.Image) -> None:
@@ -90,25 +111,45 @@ def _check_size(picture: Image.Image) -> None:
         raise DrawingError(_too_large())
 
 
-def _grey(picture: Image.Image) -> np.ndarray:
-    """Any mode → f32 [H,W] in 0..1, transparency laid on what sets the ink off."""
-    longest = max(picture.size)
-    if picture.mode == "1" or (picture.mode == "P" and "transparency" not in picture.info):
-        picture = picture.convert("RGB")
+def _reduced(picture: Image.Image) -> Image.Image:
+    """A picture in any mode → L, F, RGB or RGBA, its longest side at most `_WORKING_SIDE`.
+
+    In bands: a large picture is never there twice.
+    """
+    factor = max(1.0, max(picture.size) / _WORKING_SIDE)
+    width, height = (max(1, round(side / factor)) for side in picture.size)
+    step = picture.height / height
+    reduced = None
+    for top in range(0, height, _BAND):
+        bottom = min(top + _BAND, height)
+        first, last = int(top * step), min(math.ceil(bottom * step), picture.height)
+        band = _plain(picture.crop((0, first, picture.width, last)))
+        box = (0, top * step - first, band.width, min(bottom * step - first, band.height))
+        band = band.resize((width, bottom - top), Image.Resampling.BOX, box=box)
+        reduced = reduced or Image.new(band.mode, (width, height))
+        reduced.paste(band, (0, top))
+    assert reduced is not None, "a picture has a row"
+    reduced.info = picture.info  # which way is up
+    return reduced
+
+
+def _plain(picture: Image.Image) -> Image.Image:
+    """Any mode → L, F, RGB or RGBA."""
     if picture.mode[0] in "IF":  # 16 and 32 bits
-        deep = np.nan_to_num(np.asarray(picture, dtype=np.float32))
-        deep = deep / (255 if deep.max() <= 255 else 65535 if deep.max() <= 65535 else deep.max())
-        picture = Image.fromarray(np.clip(deep, 0, 1))
-    has_alpha = picture.mode in ("LA", "PA", "RGBA", "La", "RGBa", "P")
-    if picture.mode not in ("L", "F", "RGB", "RGBA"):
-        picture = picture.convert("RGBA" if has_alpha else "RGB")
-    if longest > _WORKING_SIDE:
-        factor = _WORKING_SIDE / longest
-        size = [max(1, round(side * factor)) for side in picture.size]
-        picture = picture.resize(size, Image.Resampling.BOX)
+        return Image.fromarray(np.nan_to_num(np.asarray(picture, dtype=np.float32)))
+    if picture.mode in ("L", "RGB", "RGBA"):
+        return picture
+    is_clear = picture.mode == "P" and "transparency" in picture.info
+    return picture.convert("RGBA" if is_clear or picture.mode[-1] in "Aa" else "RGB")
+
+
+def _grey(picture: Image.Image) -> np.ndarray:
+    """L, F, RGB or RGBA → f32 [H,W] in 0..1, transparency laid on what sets the ink off."""
     pixels: np.ndarray = np.asarray(picture, dtype=np.float32)
-    pixels = pixels if picture.mode == "F" else pixels / 255
-    if has_alpha:
+    largest = float(pixels.max())
+    pixels = pixels / (255 if largest <= 255 else 65535 if largest <= 65535 else largest)
+    pixels = np.clip(pixels, 0, 1)
+    if picture.mode == "RGBA":
         pixels = _flatten(pixels)
     if pixels.ndim == 3:
         pixels = pixels[..., int(pixels.reshape(-1, 3).std(0).argmax())]
@@ -142,102 +183,6 @@ def _in_frame(grey: np.ndarray) -> bool:
         and all(abs(c - SIDE / 2) < 1 for c in centre)
         and total < 0.5 * SIDE * SIDE
     )
-
-
-def _ink(grey: np.ndarray) -> np.ndarray | None:
-    """f32 [H,W] grey → f32 [H,W] ink in 0..1 on 0, whatever the polarity and lighting."""
-    small = _reduced(grey, 64)
-    lighting = _lighting(small)
-    small, grey = (image - _plane(image.shape) @ lighting for image in (small, grey))
-    if (small**3).sum() < 0:  # what sticks out is darker
-        small, grey = -small, -grey
-    paper = _opening(small, 2 * (max(small.shape) // 5) + 1)
-    paper = paper if np.ptp(paper) < 0.02 else _resized(paper, grey.shape)
-    ink = np.maximum(grey - (paper if paper.shape == grey.shape else np.median(paper)), 0)
-    if ink.max() < _LEAST_CONTRAST:
-        return None
-    level = float(np.median(ink[ink > 0.5 * ink.max()]))
-    if np.ptp(paper) > 0.8 * level:  # something as strong as ink and far too wide for it
-        return None
-    noise = _NOISE * float(np.median(ink))  # most of a picture is paper
-    floor = min(max(noise, 0.02), 0.5 * level)
-    return _without_specks(np.clip((ink - floor) / (level - floor), 0, 1))
-
-
-def _lighting(small: np.ndarray) -> np.ndarray:
-    """A plane through the border of f32 [h,w], without what sticks out there; for `_plane`."""
-    rim = max(1, min(small.shape) // 16)
-    edge = np.ones(small.shape, bool)
-    edge[rim:-rim, rim:-rim] = False
-    plane = _plane(small.shape)
-    for _ in range(3):
-        lighting = np.linalg.lstsq(plane[edge], small[edge], rcond=None)[0]
-        off = np.abs(small - plane @ lighting)
-        edge &= off <= max(1.5 * float(np.median(off[edge])), 0.02)
-    return lighting
-
-
-def _plane(shape: tuple[int, ...]) -> np.ndarray:
-    """f32 [h,w,3]: one, and the place down and to the right in -1..1."""
-    down, right = (np.linspace(-1, 1, length, dtype=np.float32) for length in shape)
-    ones = np.ones(shape, np.float32)
-    return np.stack([ones, ones * down[:, None], ones * right], axis=-1)
-
-
-def _opening(image: np.ndarray, window: int) -> np.ndarray:
-    """Grey opening by a square: takes away all that is light and narrower than `window`."""
-    reach = window // 2
-    for take in (np.minimum, np.maximum):
-        for axis in (0, 1):
-            padded = np.pad(
-                image, [(reach, reach) if a == axis else (0, 0) for a in (0, 1)], "edge"
-            )
-            view = np.lib.stride_tricks.sliding_window_view(padded, window, axis=axis)
-            image = view.min(-1) if take is np.minimum else view.max(-1)
-    return image
-
-
-def _without_specks(ink: np.ndarray) -> np.ndarray | None:
-    """Drop parts that are tiny beside the largest; None when the largest is a speck itself."""
-    small = _reduced(ink, 64)
-    mask = _grown(small > 0.15)
-    labels = _parts(mask)
-    mass = np.bincount(labels.ravel(), weights=small.ravel())
-    mass[0] = 0
-    if not mass.max() > 0:
-        return None
-    keep = mass >= 0.03 * mass.max()
-    keep[0] = False
-    if keep.sum() < len(np.unique(labels)) - 1:
-        kept = _resized(_grown(keep[labels]), ink.shape) > 0.01
-        ink = ink * kept
-    return ink
-
-
-def _parts(mask: np.ndarray) -> np.ndarray:
-    """Label the 4-connected parts of bool [H,W], 0 outside, by sweeping maxima to and fro."""
-    labels = np.where(mask, np.arange(1, mask.size + 1).reshape(mask.shape), 0)
-    while True:
-        before = labels
-        for _ in range(2):
-            labels = _swept(labels, mask)
-            labels = _swept(labels.T, mask.T).T
-        if (labels == before).all():
-            return labels
-
-
-def _swept(labels: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Each run along the rows takes the greatest label in it."""
-    run = np.cumsum(np.diff(mask, axis=1, prepend=False), axis=1)
-    run += (np.arange(mask.shape[0]) * (mask.shape[1] + 1))[:, None]
-    greatest = np.zeros(run.max() + 1, labels.dtype)
-    np.maximum.at(greatest, run.ravel(), labels.ravel())
-    return np.where(mask, greatest[run], 0)
-
-
-def _grown(mask: np.ndarray) -> np.ndarray:
-    image = Image.fromarray(mask.astype(np.uint8))
-    return np.asarray(image.filter(ImageFilter.MaxFilter(3))) > 0
 
 
 def _crop(ink: np.ndarray) -> np.ndarray | None:
@@ -313,17 +258,3 @@ def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
     if not len(rows):
         return 0, 0, 0, 0
     return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
-
-
-def _reduced(image: np.ndarray, side: int) -> np.ndarray:
-    """Averaged down until the longest side is at most `side`."""
-    longest = max(image.shape)
-    if longest <= side:
-        return image
-    size = [max(1, round(length * side / longest)) for length in image.shape[::-1]]
-    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
-
-
-def _resized(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    picture = Image.fromarray(image.astype(np.float32))
-    return np.asarray(picture.resize((shape[1], shape[0]), Image.Resampling.BILINEAR))
