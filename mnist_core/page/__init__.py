@@ -1,0 +1,1 @@
+"""A browser's page: three tabs over the core, in two languages. Only here is gradio known."""
