@@ -1,0 +1,131 @@
+"""`evaluate`, `predict` and `export`: what is done with a checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..checkpoint import Checkpoint, export_tutorial
+from ..digits import datasets
+from ..digits.drawn_files import read_drawings
+from ..digits.own import read_own
+from ..digits.split import Split
+from ..errors import ConfigError, DrawingError
+from ..evaluation import Evaluation, evaluate
+from ..export.figures import measure
+from ..export.onnx_file import export_onnx
+from ..export.package import package, write_folder
+from ..numpy_network import TaughtReader
+from ..reading import read_picture, read_strokes, reader_of
+from ..runs.folder import Snapshots
+from ..runs.readings import Readings, digest_of
+from .console import (
+    checkpoint_file,
+    checkpoint_of,
+    chosen_file,
+    own_dataset,
+    progress_bar,
+    with_mnist,
+)
+
+
+def evaluate_command(options: argparse.Namespace) -> int:
+    """Measure a checkpoint on a test set."""
+    checkpoint = checkpoint_of(options)
+    dataset, own = own_dataset(options.dataset or checkpoint.config.dataset)
+    if dataset == "own":
+        test = datasets.tested(own or checkpoint.own)
+    else:
+        data_dir = with_mnist(dataset, options)
+        with progress_bar("Synthetic digits") as progress:
+            test = datasets.load_test(dataset, data_dir, progress)
+    with progress_bar("Reading") as progress:
+        means = checkpoint.means_to_tell_by
+        result = evaluate(checkpoint.network(), test, progress=progress, class_means=means)
+    if options.moments:
+        _keep_readings(chosen_file(options), checkpoint, test, result)
+    if options.json:
+        print(json.dumps({
+            "loss": result.loss,
+            "accuracy": result.accuracy,
+            "count": len(test),
+            "per_class_accuracy": result.per_class_accuracy,
+            "confusion": result.confusion.tolist(),
+        }))  # fmt: skip
+        return 0
+    right = int(result.confusion.diagonal().sum())
+    print(f"{result.accuracy:.2%} ({right:,} of {len(test):,}), loss {result.loss:.4f}")
+    for digit, accuracy in enumerate(result.per_class_accuracy):
+        print(f"  {digit}  {accuracy:.1%}")
+    return 0
+
+
+def _keep_readings(file: Path, checkpoint: Checkpoint, test: Split, saved: Evaluation) -> None:
+    """Measure every moment beside a checkpoint, and keep what was read, as saved too, there."""
+    readings, snapshots = Readings.of(file), Snapshots(file)
+    shutil.rmtree(readings.beside, ignore_errors=True)  # of other weights
+    readings = replace(readings, keeping=readings.beside)
+    readings.keep(digest_of(checkpoint.network(), checkpoint.means_to_tell_by), test, saved)
+    for moment in snapshots.earlier(checkpoint):
+        network = snapshots.network(moment, checkpoint.config)
+        result = evaluate(network, test)
+        readings.keep(digest_of(network), test, result)
+        print(f"{result.accuracy:.2%} after {moment:,} examples", file=sys.stderr, flush=True)
+
+
+def predict(options: argparse.Namespace) -> int:
+    """Read pictures and files of strokes."""
+    reader = reader_of(checkpoint_of(options))
+    reads = TaughtReader(reader, read_own(options.own)) if options.own else reader
+    if reader.takes_all:
+        print("These weights take everything for a digit: they know nothing else.", file=sys.stderr)
+    failed = False
+    for name, drawn in read_drawings(options.files):
+        row: dict[str, Any] = {"file": name}
+        try:
+            if isinstance(drawn, DrawingError):
+                raise drawn
+            if isinstance(drawn, Path):
+                row |= read_picture(reads, str(drawn)).to_dict()
+            else:
+                row |= read_strokes(reads, drawn).to_dict()
+        except DrawingError as error:
+            failed, row["error"] = True, str(error)
+        print(json.dumps(row) if options.json else _sentence(row), flush=True)
+    return 1 if failed else 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write a run for other programs: the tutorial's two files, a package, ONNX."""
+    if (options.model is None) != (options.optimizer is None):
+        raise ConfigError("The tutorial's two files go together: give --model and --optimizer.")
+    if not (options.model or options.package or options.onnx):
+        raise ConfigError("Nothing to write: give --package, --onnx, or --model and --optimizer.")
+    checkpoint = Checkpoint.load(checkpoint_file(options.run_file))
+    if options.model:
+        export_tutorial(checkpoint, options.model, options.optimizer)
+    if options.onnx:
+        export_onnx(checkpoint, options.onnx)
+    if options.package:
+        dataset = datasets.measured_on(checkpoint.config.dataset)
+        data_dir = with_mnist(dataset, options)
+        with progress_bar("Measuring") as progress:
+            test, means = datasets.load_test(dataset, data_dir), checkpoint.means_to_tell_by
+            read = evaluate(checkpoint.network(), test, progress=progress, class_means=means)
+        files = package(checkpoint, measure(checkpoint, read), options.package.name)
+        write_folder(options.package, files)
+    return 0
+
+
+def _sentence(row: dict[str, Any]) -> str:
+    if "error" in row:
+        return f"{row['file']}: {row['error']}"
+    if not row["reading"]:
+        return f"{row['file']}: no digit. {row['remark']}"
+    shares = ", ".join(f"{max(each['probabilities']):.1%}" for each in row["digits"] or [row])
+    return f"{row['file']}: {row['reading']} ({shares})"
