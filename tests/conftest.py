@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +55,21 @@ class Server:
     runs_dir: Path
 
 
+StartServer = Callable[..., Server]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Synthetic digits are kept for the session's tests and their servers, and not with the user's.
+
+    MNIST's own folder is only read.
+    """
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MNIST_CACHE_DIR", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def mnist_dir() -> Path:
     """The folder with MNIST in it; skips where MNIST_DATA_DIR names none."""
@@ -64,21 +79,33 @@ def mnist_dir() -> Path:
     return Path(folder).resolve()
 
 
-@pytest.fixture(scope="session")
-def start_server(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Callable[..., Server]]:
+@pytest.fixture(scope="module")
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
     """`start_server(data_dir=…, **environment)` → a running app; the folder is empty if not given.
 
     `program` starts it, app.py unless given. Each call starts another process, with a runs folder
-    of its own; all end with the session.
+    of its own; all end with the file of tests, since each takes a gigabyte.
     """
+    with _servers(tmp_path_factory) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The app that most tests share; it has MNIST where `mnist_dir` has."""
+    folder = Path(os.environ.get("MNIST_DATA_DIR") or "none")
+    with _servers(tmp_path_factory) as start:
+        yield start(folder.resolve() if _has_mnist(folder) else None)
+
+
+@contextmanager
+def _servers(folders: pytest.TempPathFactory) -> Iterator[StartServer]:
     started: list[Server] = []
 
     def start(
         data_dir: Path | None = None, program: Sequence[str] = ("app.py",), **environment: str
     ) -> Server:
-        folder = tmp_path_factory.mktemp("server")
+        folder = folders.mktemp("server")
         server = _start(folder, data_dir or folder / "data", program, environment)
         started.append(server)
         return server
@@ -96,11 +123,59 @@ def start_server(
                 os.killpg(server.process.pid, signal.SIGKILL)
 
 
-@pytest.fixture(scope="session")
-def server(start_server: Callable[..., Server]) -> Server:
-    """The app that most tests share; it has MNIST where `mnist_dir` has."""
-    folder = Path(os.environ.get("MNIST_DATA_DIR") or "none")
-    return start_server(folder.resolve() if _has_mnist(folder) else None)
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Torch computes on one thread, by which results are the same to the bit."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """`small_disk(size)`: a disk of its own, of so many bytes, for the folder `runs`."""
+    disk = tmp_path / "runs"
+
+    def mount(size: int) -> Path:
+        disk.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)]
+        if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
+            disk.rmdir()
+            pytest.skip("needs the right to mount a small disk")
+        return disk
+
+    yield mount
+    if disk.exists():
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.fixture
+def open_scheduler(tmp_path: Path):  # type: ignore[no-untyped-def]
+    """`open_scheduler(**limits)`: what a newly started server finds in one and the same folder.
+
+    `load` and `lenders` are the scheduler's. The server before is closed first, and all in the end.
+    """
+    import torch
+    from training_runs import load as small_digits
+
+    from mnist_core.runs.scheduler import Limits, Scheduler
+
+    opened, threads = [], torch.get_num_threads()
+
+    def open_(load=small_digits, lenders=None, **limits: float) -> Scheduler:  # type: ignore[no-untyped-def]
+        if opened:
+            opened[-1].close()
+        limits = {"slots": 1, **limits}
+        opened.append(Scheduler(tmp_path / "runs", load, Limits(**limits), lenders))
+        return opened[-1]
+
+    yield open_
+    if opened:
+        opened[-1].close()
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")
@@ -119,28 +194,61 @@ def browser():  # type: ignore[no-untyped-def]
         browser.close()
 
 
+LISTENING = """new MutationObserver(() => {
+  for (const toast of document.querySelectorAll(".toast-body:not([data-told])")) {
+    toast.dataset.told = "";
+    console.error("toast: " + toast.innerText);
+  }
+}).observe(document, { childList: true, subtree: true });
+addEventListener("beforeunload", () => console.debug("leaving"))"""
+
+
 @pytest.fixture
 def open_page(browser, server: Server):  # type: ignore[no-untyped-def]
     """`open_page(path="/", url=…, **context)` → a Page of a new visitor, loaded.
 
-    `context` is what playwright's `new_context` takes: viewport, has_touch, color_scheme …
-    The test fails when the page's own scripts raised an error.
+    `context` is what playwright's `new_context` takes: viewport, has_touch, color_scheme … Unless
+    it says otherwise, motion is unwanted: nothing moves of itself then, nor writes on the pad.
+    The test fails on any toast, error in the console or error of a script, unless it contains one
+    of the page's texts `allowed` (see `visiting.allow`), or the page is just being left, which ends
+    its requests.
     """
-    contexts, errors = [], []
+    pages = []
+
+    def listen(page) -> None:  # type: ignore[no-untyped-def]
+        page.allowed, page.complaints, page.is_left = [], [], False
+
+        def complain(text: str) -> None:
+            if not page.is_left:
+                page.complaints.append(text)
+
+        def hear(said) -> None:  # type: ignore[no-untyped-def]
+            page.is_left |= said.type == "debug" and said.text == "leaving"
+            if said.type == "error":
+                complain(f"{said.text} ({said.location['url']})")
+
+        page.on("pageerror", lambda error: complain(str(error)))
+        page.on("console", hear)
+        page.on("domcontentloaded", lambda: setattr(page, "is_left", False))
 
     def open_(path: str = "/", url: str = server.url, **context: object):  # type: ignore[no-untyped-def]
-        contexts.append(browser.new_context(**context))
-        page = contexts[-1].new_page()
+        opened = browser.new_context(**{"reduced_motion": "reduce", **context})
+        opened.add_init_script(LISTENING)
+        page = opened.new_page()
+        listen(page)
+        pages.append(page)
         page.set_default_timeout(1000 * START_SECONDS)
-        page.on("pageerror", lambda error: errors.append(error))
         page.goto(url + path)
         page.get_by_role("tab").first.wait_for()
+        page.locator(".pad .bar").last.wait_for(state="attached")  # its scripts have run
         return page
 
     yield open_
-    for context in contexts:
-        context.close()
-    assert not errors, f"errors in the page: {errors}"
+    for page in pages:
+        page.context.close()
+    for page in pages:
+        said = page.complaints
+        assert [text for text in said if not any(part in text for part in page.allowed)] == []
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
-"""Small made-up digit data for tests that need no MNIST."""
+"""Small made-up digit data, and readings of it, for tests that need no MNIST."""
 
 import torch
 
-from mnist_core.data import Split
+from mnist_core.config import NONE
+from mnist_core.digits.split import Split
+from mnist_core.evaluation import Evaluation
 
 
 def small_split(count: int, seed: int = 0) -> Split:
@@ -13,3 +15,16 @@ def small_split(count: int, seed: int = 0) -> Split:
     for image, label in zip(images, labels.tolist(), strict=True):
         image[2 + 2 * label : 5 + 2 * label, 4:24] = 255
     return Split(images, labels)
+
+
+def answered(rows: list[tuple[int, dict[int, float]]]) -> Evaluation:
+    """An evaluation from (truth, {digit: probability}) pairs; what is left is spread evenly. Where
+    one has NONE, that it is no digit, all others are taken to be surely one."""
+    table, none = [], [given.get(NONE, 0.0) for _, given in rows]
+    for _, given in rows:
+        digits = {digit: share for digit, share in given.items() if digit != NONE}
+        rest = (1 - sum(digits.values())) / (10 - len(digits))
+        table.append([digits.get(digit, rest) for digit in range(10)])
+    labels = torch.tensor([truth for truth, _ in rows])
+    known = torch.tensor(none).log() if any(none) else None
+    return Evaluation(torch.tensor(table).log(), labels, known)

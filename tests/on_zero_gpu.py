@@ -48,29 +48,37 @@ class DeviceApi(BaseHTTPRequestHandler):
         pass
 
 
-api = ThreadingHTTPServer(("127.0.0.1", 0), DeviceApi)
-threading.Thread(target=api.serve_forever, daemon=True).start()
-os.environ["SPACES_ZERO_GPU"] = "true"
-os.environ["SPACES_ZERO_DEVICE_API_URL"] = f"http://127.0.0.1:{api.server_address[1]}"
-sys.path.insert(0, str(ROOT))
+def main() -> None:
+    api = ThreadingHTTPServer(("127.0.0.1", 0), DeviceApi)
+    threading.Thread(target=api.serve_forever, daemon=True).start()
+    os.environ["SPACES_ZERO_GPU"] = "true"
+    os.environ["SPACES_ZERO_DEVICE_API_URL"] = f"http://127.0.0.1:{api.server_address[1]}"
+    sys.path.insert(0, str(ROOT))
 
-import spaces.zero.torch  # noqa: E402
+    import spaces.zero.torch  # before torch
 
-import app  # noqa: E402  (imports spaces, which reads the environment)
-from mnist_core import chunks  # noqa: E402
+    from mnist_core.page import environment, shell
 
-train = chunks.train
+    shell.RENEW_SECONDS = 1
+    import app
+    from mnist_core.runs import drive, zero_gpu
+
+    train = drive.train
+
+    def train_or_die(
+        chunk: drive.Chunk, control: drive.Control, device: str
+    ) -> Iterator[drive.Progress]:
+        for progress in train(chunk, control, "cpu"):
+            yield progress
+            if log.with_suffix(".kill").exists():  # here nothing is half sent
+                log.with_suffix(".kill").unlink()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    drive.train = train_or_die
+    zero_gpu.MOST_SECONDS = 3
+    spaces.zero.torch.init = spaces.zero.torch.move = lambda *_, **__: None
+    app.main(environment.stop_signal())
 
 
-def train_or_die(chunk: chunks.Chunk, device: str) -> Iterator[chunks.Piece]:
-    for piece in train(chunk, device="cpu"):
-        yield piece
-        if log.with_suffix(".kill").exists():  # here nothing is half sent, for which none waits
-            log.with_suffix(".kill").unlink()
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-chunks.train = train_or_die
-chunks.MOST_SECONDS, app.RENEW_SECONDS = 3, 1
-spaces.zero.torch.init = spaces.zero.torch.move = lambda *_, **__: None
-app.main()
+if __name__ == "__main__":  # a worker for the CPU imports this file too
+    main()

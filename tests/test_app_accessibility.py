@@ -3,7 +3,7 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from test_app_draw import DRAWINGS, _draw, _expect_read
+from visiting import DRAWINGS, draw, expect_read, open_settings
 
 SCREENS = {"phone": (360, 740), "wall": (1440, 900)}
 
@@ -32,13 +32,16 @@ def barriers(page) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_tab_has_a_serious_barrier(visit, scheme):
     page = visit(scheme)
-    _draw(page, DRAWINGS[4])
-    _expect_read(page, 4)
-    page.get_by_text("Look inside").click()
-    expect(page.locator(".pad-maps img").first).to_be_visible()
+    draw(page, DRAWINGS[4])
+    expect_read(page, 4)
+    if page.viewport_size["width"] < 1024:
+        page.get_by_text("Look inside").click()
+    page.get_by_role("application").first.focus()
+    expect(page.locator(".inside-grid").first).to_be_visible()
     assert barriers(page) == []
     page.get_by_role("tab", name="Train").click()
-    page.get_by_role("button", name="More settings").click()
+    page.locator(".run-sentence").wait_for()
+    open_settings(page)
     page.get_by_role("button", name="How it works").click()
     expect(page.locator(".lesson")).to_be_visible(timeout=120_000)
     assert barriers(page) == []

@@ -39,8 +39,48 @@ def test_a_cell_of_the_confusion_matrix_shows_its_digits(tab):
     count = int(cell.inner_text())
     cell.click()
     expect(tab.locator(".digit-pager")).to_contain_text(f"{count} digit")
-    assert {re.sub(r"\s", "", caption) for caption in captions(tab)} == {"4→9✗"}
+    assert {re.sub(r"[\s()]", "", caption) for caption in captions(tab)} == {"4→9✗"}
     expect(cell).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_cell_chosen_again_brings_all_digits_back(tab):
+    cell = tab.get_by_role("button", name=re.compile("of the 4s read as 9"))
+    cell.click()
+    expect(tab.get_by_label("Truth", exact=True)).to_have_value("4")
+    expect(cell).to_have_attribute("aria-pressed", "true")
+    cell.click()
+    expect(tab.locator(".digit-pager")).to_contain_text("10,000 digits")
+    expect(cell).to_have_attribute("aria-pressed", "false")
+    expect(cell).to_be_focused()
+    for control in ("Truth", "Read as"):
+        expect(tab.get_by_label(control, exact=True)).to_have_value("any")
+    expect(tab.get_by_role("radio", name="all")).to_be_checked()
+
+
+def test_a_chip_names_the_chosen_cell_and_brings_all_digits_back(tab):
+    tab.get_by_role("button", name=re.compile("of the 4s read as 9")).click()
+    chip = tab.get_by_role("button", name="4s read as 9: show all digits again")
+    chip.focus()
+    tab.keyboard.press("Enter")
+    expect(tab.locator(".digit-pager")).to_contain_text("10,000 digits")
+    expect(chip).to_have_count(0)
+
+
+def test_the_cloud_moves_with_the_slider_and_opens_a_digit(tab):
+    cloud = tab.locator(".digit-cloud canvas")
+    expect(cloud).to_be_visible()
+    tab.wait_for_timeout(500)
+    saved = cloud.evaluate("c => c.toDataURL()")
+    tab.get_by_role("slider", name="Time", exact=True).focus()
+    tab.keyboard.press("Home")
+    tab.wait_for_function(
+        "before => document.querySelector('.digit-cloud canvas').toDataURL() !== before", arg=saved
+    )
+    cloud.focus()
+    tab.keyboard.press("ArrowRight")
+    expect(tab.locator(".digit-cloud-at")).to_have_text("Number 0: it is a 7")
+    tab.keyboard.press("Enter")
+    expect(tab.locator(".digit-detail")).to_contain_text("Number 0: it is a 7")
 
 
 def test_a_filter_and_the_pages_move_through_all_digits(tab):
@@ -80,7 +120,7 @@ def test_a_digit_opens_with_its_probabilities_and_the_inside_of_the_network(tab)
     detail = tab.locator(".digit-detail")
     expect(detail).to_contain_text(f"Number {number:,}: it is a {truth}")
     expect(detail).to_contain_text(f"read as {read}")
-    expect(detail.locator(".run-bar")).to_have_count(10)
+    expect(detail.locator(".bar")).to_have_count(10)
     expect(detail.get_by_alt_text("10 filters")).to_be_visible()
     expect(detail.get_by_alt_text("10 maps")).to_be_visible()
     expect(detail.get_by_alt_text("20 maps")).to_be_visible()
@@ -93,16 +133,33 @@ def test_the_slider_replays_the_run_over_the_matrix_and_the_digit(tab):
     expect(tab.locator(".digit-detail")).to_be_visible()
     now = tab.locator(".digit-matrix").inner_text()
     filters = tab.get_by_alt_text("10 filters").get_attribute("src")
-    slider = tab.get_by_role("slider", name="range slider for Time")
+    slider = tab.get_by_role("slider", name="Time", exact=True)
+    expect(slider).to_have_attribute("aria-valuetext", "as saved")
     slider.focus()
     tab.keyboard.press("Home")
+    expect(tab.locator(".digit-time output")).to_contain_text("untrained")
     expect(tab.locator(".digit-summary")).to_contain_text("untrained")
     expect(tab.locator(".digit-matrix")).not_to_have_text(now, use_inner_text=True)
     expect(tab.get_by_alt_text("10 filters")).not_to_have_attribute("src", filters)
 
 
+def test_after_other_weights_the_slider_is_theirs_as_saved(tab):
+    tab.get_by_role("slider", name="Time", exact=True).focus()
+    tab.keyboard.press("Home")
+    tab.keyboard.press("ArrowRight")
+    expect(tab.locator(".digit-summary")).to_contain_text("after 64 examples")
+    tab.get_by_role("combobox", name="Weights that read").click()
+    tab.get_by_role("option", name="Modern, shipped").click()
+    expect(tab.locator(".digit-summary")).to_contain_text("Modern, shipped:")
+    expect(tab.locator(".digit-time output")).to_contain_text("as saved")
+    assert (
+        tab.locator(".digit-marks i").count()
+        == int(tab.get_by_role("slider", name="Time", exact=True).get_attribute("max")) + 1
+    )
+
+
 def test_two_networks_are_compared_by_what_one_gets_right_and_the_other_wrong(tab):
-    tab.get_by_role("slider", name="range slider for Time").focus()
+    tab.get_by_role("slider", name="Time", exact=True).focus()
     tab.keyboard.press("Home")
     expect(tab.locator(".digit-summary")).to_contain_text("untrained")
     tab.get_by_role("combobox", name="Compare with").click()
@@ -139,6 +196,12 @@ def test_the_visitors_own_drawing_is_read_and_looked_into(tab):
     tab.get_by_role("button", name="Read my drawing").click()
     expect(tab.locator(".digit-detail")).to_contain_text("Your drawing")
     expect(tab.locator(".digit-detail")).to_contain_text("read as 1")
+    expect(tab.locator(".digit-near .digit-sprite")).to_have_count(5)
+
+
+def test_without_a_drawing_it_is_said_where_to_make_one(tab):
+    tab.get_by_role("button", name="Read my drawing").click()
+    expect(tab.get_by_text("There is no drawing yet")).to_be_in_viewport()
 
 
 def test_a_digit_can_be_sent_to_the_pad(tab):
@@ -149,6 +212,36 @@ def test_a_digit_can_be_sent_to_the_pad(tab):
     tab.get_by_role("button", name="To the pad").click()
     expect(tab.get_by_role("tab", name="Draw")).to_have_attribute("aria-selected", "true")
     expect(tab.locator(".pad-digit")).to_contain_text("7")
+
+
+def test_of_what_is_no_digit_one_sees_what_slips_through_and_what_is_refused(tab):
+    tab.get_by_role("combobox", name="Digits").click()
+    tab.get_by_role("option", name="No digits").click()
+    summary = tab.locator(".digit-summary")
+    expect(summary).to_contain_text("of 2,000 refused", timeout=300_000)
+    refused, slipped = (
+        re.search(pattern, summary.inner_text())[1]
+        for pattern in (r"([\d,]+) of 2,000 refused", r"([\d,]+) slip through")
+    )
+    expect(tab.locator(".digit-pager")).to_contain_text(f"{slipped} drawings")
+    expect(tab.locator(".digit-cloud")).to_be_hidden()
+    tab.get_by_role("button", name=re.compile("of what is no digit refused")).click()
+    expect(tab.locator(".digit-pager")).to_contain_text(f"{refused} drawings")
+    assert all(re.fullmatch(r"– → \(\d\)", caption.strip()) for caption in captions(tab))
+    for control in ("Truth", "Read as"):
+        expect(tab.get_by_label(control, exact=True)).to_have_value("no digit")
+    address = tab.evaluate("mnistLink.address()")
+    tab.locator(".digit-cell").first.click()
+    expect(tab.locator(".digit-detail")).to_contain_text("refused: no digit")
+    tab.goto("about:blank")
+    tab.goto(address)
+    chip = tab.get_by_role("button", name="No digit, refused: show all digits again")
+    expect(chip).to_be_visible(timeout=120_000)
+    expect(tab.locator(".digit-pager")).to_contain_text("drawings")
+    tab.get_by_role("combobox", name="Digits").click()
+    tab.get_by_role("option", name="MNIST, test").click()
+    expect(tab.get_by_label("Truth", exact=True)).to_have_value("any")
+    expect(summary).to_contain_text("refused as no digit", timeout=120_000)
 
 
 def test_training_digits_can_be_looked_through_too(tab):

@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 import torch
 from playwright.sync_api import expect
+from visiting import PATIENCE, allow, expect_toast, open_settings, press
 
-from mnist_core import data
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import TrainConfig
+from mnist_core.digits import datasets
 from mnist_core.training import Trainer
 
-PATIENCE = 300_000
+STEPS = ("convolution", "pooling", "softmax", "gradient", "overfit", "resume", "bugs")
 QUICK = {"Epochs": 2, "Batch size": 500, "Log interval": 5}
 
 
@@ -46,12 +47,8 @@ def sentence(page):
     return page.locator(".run-sentence")
 
 
-def press(page, name):
-    page.get_by_role("button", name=name, exact=True).click(timeout=PATIENCE)
-
-
 def settle(page, **settings):
-    page.get_by_role("button", name="More settings").click()
+    open_settings(page)
     for label, value in {**QUICK, **settings}.items():
         page.get_by_label(label, exact=True).fill(str(value))
         page.get_by_label(label, exact=True).press("Tab")
@@ -79,10 +76,10 @@ def test_a_run_is_watched_left_found_again_stopped_and_resumed_bit_for_bit(visit
     trains(page)
     expect(page.locator(".run-samples figure")).to_have_count(6)
     expect(page.locator(".run-reading")).to_contain_text("An example")
-    drawing = base64.b64encode(data.load("mnist", mnist_dir)[1].images[3].numpy().tobytes())
+    drawing = base64.b64encode(datasets.load("mnist", mnist_dir)[1].images[3].numpy().tobytes())
     page.evaluate("text => localStorage.setItem('mnist-lab-drawing', text)", drawing.decode())
     expect(page.locator(".run-reading")).to_contain_text("Your drawing", timeout=PATIENCE)
-    expect(page.locator(".run-best")).to_have_count(1)
+    expect(page.locator(".run-reading .run-first")).to_have_count(1)
     before = sentence(page).inner_text()
     page.reload()
     page.get_by_role("tab", name="Train").click()
@@ -96,13 +93,13 @@ def test_a_run_is_watched_left_found_again_stopped_and_resumed_bit_for_bit(visit
     assert 0 < stopped.batches_done < 240
     press(page, "Resume")
     expect(sentence(page)).to_contain_text("after 2 epochs", timeout=PATIENCE)
-    expect(page.get_by_role("button", name="Resume to 3")).to_be_enabled()
+    expect(page.locator(".run-controls")).to_contain_text("Resume to 7")
 
     resumed = Checkpoint.load(checkpoints(lab)[-1])
     assert len(resumed.history.resumes) == 1
     torch.set_num_threads(1)
     straight = Trainer.fresh(TrainConfig(recipe="own", epochs=2, batch_size=500, log_interval=5))
-    for _ in straight.batches(*data.load("mnist", mnist_dir)):
+    for _ in straight.batches(*datasets.load("mnist", mnist_dir)):
         pass
     for name, tensor in straight.checkpoint().model.items():
         assert torch.equal(tensor, resumed.model[name]), name
@@ -136,6 +133,8 @@ def test_a_killed_server_loses_nothing_that_was_saved(visit, start_server, mnist
     trains(page)
     expect(page.locator(".run-noise")).to_be_attached(timeout=PATIENCE)
     browser = json.dumps(page.context.storage_state())
+    allow(page, "Failed to load resource")
+    allow(page, "Connection to the server was lost")
     server.process.kill()
     server.process.wait()
     expect(page.locator(".run-lost")).to_contain_text("does not answer", timeout=PATIENCE)
@@ -178,7 +177,7 @@ def test_pause_steps_rename_download_and_delete(visit):
     expect(sentence(page)).to_contain_text("paused", timeout=PATIENCE)
     said = re.search(r"([\d,]+) of [\d,]+ examples", sentence(page).inner_text())
     seen = int(said[1].replace(",", ""))
-    press(page, "One batch")
+    press(page, "Batch")
     expect(sentence(page)).to_contain_text(f"{seen + 500:,} of", timeout=PATIENCE)
 
     name.fill("<b>mine</b>")
@@ -186,7 +185,7 @@ def test_pause_steps_rename_download_and_delete(visit):
     expect(page.locator(".run-legend")).to_contain_text("<b>mine</b>", timeout=PATIENCE)
     name.fill("")
     name.press("Enter")  # is refused
-    expect(page.locator(".toast-body")).to_contain_text("1 to 40 letters", timeout=PATIENCE)
+    expect_toast(page, "1 to 40 letters")
     expect(name).to_have_value("<b>mine</b>", timeout=PATIENCE)
     name.fill("mine too")
     press(page, "Go on")  # while the new name is on its way
@@ -205,7 +204,7 @@ def test_pause_steps_rename_download_and_delete(visit):
     assert zipfile.ZipFile(download.value.path()).namelist() == ["model.pth", "optimizer.pth"]
     with page.expect_download() as download:
         page.locator("[data-action=download]").focus()
-        for key in ("ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown", "Enter"):
+        for key in (*5 * ["ArrowDown"], "Enter"):
             page.keyboard.press(key)
             page.wait_for_timeout(200)
     assert download.value.suggested_filename == "b-mine-b.csv"
@@ -274,9 +273,8 @@ def test_hostile_uploads_get_a_sentence_each_and_change_nothing(visit, lab, tmp_
     for name, upload in uploads.items():
         (tmp_path / name).write_bytes(upload)
         upload_file(page, tmp_path / name)
-        toast = page.locator(".toast-body").filter(has_text=name)
-        expect(toast).to_be_visible(timeout=PATIENCE)
-        assert str(tmp_path) not in toast.inner_text()
+        expect_toast(page, name)
+        assert str(tmp_path) not in page.locator(".toast-body").filter(has_text=name).inner_text()
     expect(page.locator(".run-table")).to_contain_text("None yet")
     assert checkpoints(lab) == before
     upload_file(page, good)
@@ -292,22 +290,37 @@ def test_a_diverging_run_ends_with_a_sentence(visit):
     expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
 
 
-def test_a_setting_out_of_range_is_a_sentence(visit):
+def test_a_setting_out_of_range_is_marked_as_it_is_typed_and_starts_nothing(visit):
     page = visit()
-    page.get_by_label("Epochs", exact=True).fill("1000000")
+    open_settings(page)
+    epochs = page.get_by_label("Epochs", exact=True)
+    epochs.fill("1000000")
+    expect(page.locator("#run-epochs-range")).to_have_text("A whole number from 1 to 100.")
+    expect(epochs).to_have_attribute("aria-invalid", "true")
+    page.locator(".run-change").click()
     press(page, "Train")
-    expect(page.locator(".toast-body")).to_contain_text("100", timeout=PATIENCE)
+    expect(epochs).to_be_focused()
     expect(page.locator(".run-table")).to_contain_text("None yet")
+    epochs.fill("5")
+    expect(epochs).to_have_attribute("aria-invalid", "false")
+    expect(page.locator(".run-change")).to_contain_text("Tutorial · 5 epochs · rate 0.01 · seed 1")
 
 
-def test_how_it_works_is_shown_on_a_run_made_for_it(visit):
+def test_how_it_works_is_asked_computed_and_touched(visit):
     page = visit()
     page.get_by_role("button", name="How it works").click()
-    lesson = page.locator(".lesson")
-    expect(lesson).to_contain_text("mean and the standard deviation", timeout=PATIENCE)
-    expect(lesson).to_contain_text("measured on the digits here: 0.1307 and 0.3081")
-    expect(lesson.locator(".run-curves")).to_be_visible()
-    expect(lesson).to_contain_text("the same to the last bit")
+    page.locator(".lesson").wait_for(timeout=PATIENCE)
+    for question in STEPS:
+        page.locator(f"[data-ask={question}][data-right]").click()
+        said = page.locator(f"[data-step={question}] .lesson-said")
+        expect(said).to_contain_text(re.compile("As you expected.*\\d"), timeout=PATIENCE)
+    page.locator(".lesson-digit").focus()
+    before = page.locator(".lesson-sum").inner_text()
+    for key in ("ArrowUp", "ArrowUp", "ArrowLeft"):
+        page.keyboard.press(key)
+    expect(page.locator(".lesson-sum")).not_to_have_text(before)
+    page.locator(".lesson-tasks a").nth(1).click()
+    expect(page.locator(".run-change")).to_contain_text("My own · 1 epochs · rate 0.3 · seed 1")
 
 
 def test_without_mnist_the_tab_says_so_and_offers_to_fetch_it(visit, start_server):

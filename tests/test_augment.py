@@ -1,8 +1,8 @@
 import torch
 
-from mnist_core.augment import distort
-from mnist_core.data import normalize
-from mnist_core.handwriting import handwriting_images
+from mnist_core.digits.augment import distort
+from mnist_core.digits.handwriting import handwriting_images
+from mnist_core.digits.split import normalize
 
 DIGITS = torch.from_numpy(handwriting_images(200, seed=4)[0])
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,9 +15,11 @@ import pytest
 import torch
 from PIL import Image
 
-from mnist_core import config, data
+from mnist_core import config, places
 from mnist_core.checkpoint import Checkpoint
-from mnist_core.cli import _parser, main
+from mnist_core.cli import main
+from mnist_core.cli.console import quoted
+from mnist_core.digits.mnist import load_mnist
 from mnist_core.errors import MnistError
 from mnist_core.training import Trainer
 
@@ -161,12 +164,13 @@ def test_export_writes_the_tutorials_pair(capsys, tmp_path):
     assert torch.load(tmp_path / "optimizer.pth")["param_groups"][0]["momentum"] == 0.5
 
 
-def test_every_flag_has_its_explanation():
-    commands = _parser()._subparsers._group_actions[0].choices
-    assert set(commands) == {"train", "evaluate", "predict", "export"}
-    for name, command in commands.items():
-        for action in command._actions:
-            assert action.help or name == "export", (name, action.dest)
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "export"])
+def test_every_flag_has_its_explanation(capsys, command):
+    code, out, _ = run(capsys, command, "--help")
+    flags = re.split(r"\n  (?=-)", out[out.index("options:") :])[1:]
+    assert code == 0
+    assert len(flags) > 2
+    assert all(re.match(r"-.*?(  +|\n +)[A-Za-z]", flag) for flag in flags)
 
 
 def test_every_kind_of_error_has_its_own_exit_code():
@@ -175,26 +179,30 @@ def test_every_kind_of_error_has_its_own_exit_code():
     assert not set(codes) & {0, 1, 130}
 
 
-def test_evaluate_gives_the_figures_of_the_shipped_weights(capsys, mnist_dir):
-    code, out, _ = run(
-        capsys, "evaluate", "--checkpoint", config.shipped_weights("tutorial"),
-        "--data-dir", mnist_dir, "--json",
-    )  # fmt: skip
-    result = json.loads(out)
-    card = json.loads(config.shipped_weights("tutorial").with_suffix(".json").read_text())
-    confusion = np.array(result["confusion"])
+@pytest.mark.parametrize("recipe", config.SHIPPED)
+def test_evaluate_gives_the_figures_of_the_shipped_weights_and_makes_no_training_digits(
+    capsys, mnist_dir, monkeypatch, tmp_path, recipe
+):
+    monkeypatch.setenv("MNIST_CACHE_DIR", str(tmp_path / "cache"))
+    weights = places.shipped_weights(recipe)
+    given = ["--checkpoint", weights] if recipe != config.SHIPPED[0] else []
+    code, out, _ = run(capsys, "evaluate", *given, "--data-dir", mnist_dir, "--json")
     assert code == 0
+    assert not (tmp_path / "cache").exists()
+    result = json.loads(out)
+    card = json.loads(weights.with_suffix(".json").read_text())
+    confusion = np.array(result["confusion"])
     assert set(result) == {"loss", "accuracy", "count", "per_class_accuracy", "confusion"}
     assert result["count"] == confusion.sum() == 10_000
     assert result["accuracy"] == confusion.trace() / 10_000
     assert result["accuracy"] == pytest.approx(card["test_accuracy"], abs=2e-4)
-    labels = data.load("mnist", mnist_dir)[1].labels
+    labels = load_mnist(mnist_dir)[1].labels
     assert confusion.sum(1).tolist() == torch.bincount(labels).tolist()  # rows are the truth
     shares = confusion.diagonal() / confusion.sum(1)
     assert result["per_class_accuracy"] == pytest.approx(shares.tolist(), abs=1e-6)
 
 
-def test_ctrl_c_saves_and_prints_the_command_that_goes_on(mnist_dir, tmp_path):
+def test_ctrl_c_however_often_saves_and_prints_the_command_that_goes_on(mnist_dir, tmp_path):
     folder = tmp_path / "a run"
     command = [sys.executable, "-m", "mnist_core", "train", "--data-dir", str(mnist_dir),
                "--threads", "1", "--out", str(folder), "--epochs", "3"]  # fmt: skip
@@ -209,7 +217,8 @@ def test_ctrl_c_saves_and_prints_the_command_that_goes_on(mnist_dir, tmp_path):
             break
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+        process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
@@ -217,3 +226,69 @@ def test_ctrl_c_saves_and_prints_the_command_that_goes_on(mnist_dir, tmp_path):
     stopped = Checkpoint.load(folder / "checkpoint.pt")
     assert 20 < stopped.batches_done < 3 * 938
     assert json.loads((folder / "history.json").read_text())["config"]["epochs"] == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no signals to a group of processes")
+def test_ctrl_c_before_the_first_batch_is_one_line_and_leaves_nothing(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mnist_core", "train", "--dataset", "handwriting", "--out", "run"],
+        cwd=tmp_path, text=True, stderr=subprocess.PIPE, start_new_session=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "MNIST_CACHE_DIR": str(tmp_path / "cache")},
+    )  # fmt: skip
+    said = ""
+    while "Synthetic digits" not in said:
+        said += process.stderr.read(1)
+        assert process.poll() is None, said
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines()[-1].endswith("Interrupted.")
+    assert "Traceback" not in err
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+ODD_MACHINE = """
+import sys
+def unknown(uid):
+    raise KeyError("getpwuid(): uid not found: 12345")
+try:
+    import pwd
+    pwd.getpwuid = unknown
+except ImportError:
+    pass
+from mnist_core.cli import main
+sys.exit(main())
+"""
+
+
+def test_a_user_without_a_name_an_old_console_and_an_odd_path_are_no_obstacle(mnist_dir, tmp_path):
+    """Its first step is where torch asks for a user's name, and its first line where → stood."""
+    checkout = tmp_path / "a:b 中文" if os.name == "posix" else tmp_path / "a b 中文"
+    shutil.copytree(ROOT / "mnist_core", checkout / "mnist_core")
+    folder = checkout / "a run 一"
+    nameless = ("USER", "LOGNAME", "LNAME", "USERNAME", "HOME")
+    environment = {name: value for name, value in os.environ.items() if name not in nameless}
+    process = subprocess.Popen(
+        [sys.executable, "-c", ODD_MACHINE, "train", "--data-dir", str(mnist_dir),
+         "--threads", "1", "--out", str(folder)],
+        cwd=checkout, env=environment | {"PYTHONIOENCODING": "ascii"}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    path = folder / "checkpoint.pt"
+    while not (path.exists() and Checkpoint.load(path).batches_done):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out.startswith("tutorial: network net ")
+    assert "Traceback" not in err
+    assert r"a run \u4e00" in out
+    assert r"a run \u4e00" in err
+
+
+def test_a_path_is_printed_as_each_systems_command_line_takes_it():
+    assert quoted(Path("runs/mine"), windows=False) == "runs/mine"
+    assert quoted(Path("it's a run"), windows=False) == """'it'"'"'s a run'"""
+    assert quoted(Path("C:/My runs"), windows=True) == '"C:/My runs"'
+    assert quoted(Path("runs"), windows=True) == "runs"

@@ -1,38 +1,20 @@
-"""Figures of an evaluation against plain numpy, and which digits a view holds."""
+"""Figures of an evaluation against plain numpy."""
 
-import csv
-import io
 import math
 
 import numpy as np
 import pytest
 import torch
-from digits import small_split
+from digits import answered, small_split
 
 from mnist_core import models
-from mnist_core.config import ConfigError
-from mnist_core.data import Split, normalize
-from mnist_core.evaluation import (
-    Evaluation,
-    agreement,
-    classify,
-    evaluate,
-    evaluate_once,
-    results_csv,
-    select,
-)
-from mnist_core.view import COMPARISONS, ORDERS, SHOWS, View
-
-
-def answered(rows: list[tuple[int, dict[int, float]]]) -> Evaluation:
-    """An evaluation from (truth, {digit: probability}) pairs; what is left is spread evenly."""
-    table = []
-    for _, given in rows:
-        rest = (1 - sum(given.values())) / (10 - len(given))
-        table.append([given.get(digit, rest) for digit in range(10)])
-    labels = torch.tensor([truth for truth, _ in rows])
-    return Evaluation(torch.tensor(table).log(), labels)
-
+from mnist_core.checkpoint import Checkpoint
+from mnist_core.config import NONE
+from mnist_core.digits.nondigits import letter_images
+from mnist_core.digits.split import Split, normalize
+from mnist_core.evaluation import classify, evaluate, none_probabilities
+from mnist_core.places import shipped_weights
+from mnist_core.reading import reader_of
 
 FIVE = answered(
     [
@@ -79,90 +61,50 @@ def test_an_evaluation_equals_plain_numpy_on_the_same_log_probabilities():
     assert np.allclose(probabilities.sum(1), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("view", "numbers"),
-    [
-        (View(), [3, 1]),
-        (View(show="all"), [3, 1, 2, 0, 4]),
-        (View(show="unsure"), [2]),
-        (View(show="all", order="least sure first"), [2, 1, 0, 3, 4]),
-        (View(show="all", order="highest loss first"), [3, 1, 2, 0, 4]),
-        (View(show="all", order="as in the set"), [0, 1, 2, 3, 4]),
-        (View(show="all", order="as in the set", truth=3), [0, 1]),
-        (View(show="all", order="as in the set", read_as=5), [1, 2]),
-        (View(truth=3, read_as=5), [1]),
-        (View(truth=0), []),
-    ],
-)
-def test_a_view_holds_its_digits_in_its_order(view, numbers):
-    assert select(FIVE, view).tolist() == numbers
-
-
-def test_the_random_order_depends_on_the_seed_alone():
-    many = answered([(n % 10, {n % 10: 0.9}) for n in range(50)])
-    first = select(many, View(show="all", order="random", seed=1)).tolist()
-    assert first == select(many, View(show="all", order="random", seed=1)).tolist()
-    assert first != select(many, View(show="all", order="random", seed=2)).tolist()
-    assert sorted(first) == list(range(50))
-
-
-def test_two_networks_are_compared_digit_by_digit():
-    """FIVE is right on 0, 2, 4. The other is right on 0 and 1: both right {0}, only the first
-    {2, 4}, only the second {1}, both wrong {3}; 1, 2, 4 are read differently, and 3 is not.
+def test_a_worked_example_of_what_is_no_digit():
+    """Refused is what is none with 0.21 and more. Of others, refusing is right: its probability is
+    that of being none, 0.9; a digit's is 0.6 × (1 - 0.2) = 0.48, the loss then -ln 0.2 = 1.6094.
+    A digit is right, and as sure, refused or not: 0.8, and -ln 0.8 = 0.2231.
     """
-    other = answered([(3, {3: 0.9}), (3, {3: 0.9}), (5, {6: 0.9}), (9, {4: 0.9}), (9, {7: 0.9})])
-    assert agreement(FIVE, other).tolist() == [[1, 2], [1, 1]]
-    shown = {
-        show: select(FIVE, View(show=show, order="as in the set"), other).tolist()
-        for show in COMPARISONS
-    }
-    assert shown == {
-        "only first right": [2, 4],
-        "only second right": [1],
-        "both wrong": [3],
-        "read differently": [1, 2, 4],
-    }
+    read = answered(
+        [
+            (NONE, {4: 0.6, NONE: 0.9}),  # 0: refused
+            (NONE, {4: 0.6, NONE: 0.2}),  # 1: slips through as a 4
+            (4, {4: 0.8, NONE: 0.9}),  # 2: right, refused
+            (4, {5: 0.8, NONE: 0.1}),  # 3: wrong
+        ]
+    )
+    assert read.refused.tolist() == [True, False, True, False]
+    assert read.digits.tolist() == [4, 4, 4, 5]
+    assert read.predictions.tolist() == [NONE, 4, 4, 5]
+    assert read.right.tolist() == [True, False, True, False]
+    assert read.confidences.tolist() == pytest.approx([0.9, 0.48, 0.8, 0.8])
+    assert read.losses[:3].tolist() == pytest.approx([0.1054, 1.6094, 0.2231], abs=1e-4)
+    assert read.counts[NONE].tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1]
+    assert (int(read.counts.sum()), int(read.confusion.sum())) == (4, 2)
 
 
-def test_a_view_that_there_is_not_is_refused():
-    for view in (View(show="nothing"), View(show=COMPARISONS[0]), View(order="none")):
-        with pytest.raises(ConfigError, match="There is no"):
-            select(FIVE, view)
+def test_a_network_that_takes_everything_refuses_nothing_and_loses_without_end():
+    read = answered([(NONE, {4: 0.6}), (4, {4: 0.9})])
+    assert read.none is None
+    assert read.predictions.tolist() == [4, 4]
+    assert read.losses.tolist() == pytest.approx([math.inf, 0.1054], abs=1e-4)
 
 
-def test_every_offered_view_can_be_shown():
-    for show in SHOWS + COMPARISONS:
-        for order in ORDERS:
-            assert len(select(FIVE, View(show=show, order=order), FIVE)) <= 5
-
-
-def test_the_csv_has_every_digit_with_its_probabilities():
-    rows = list(csv.DictReader(io.StringIO(results_csv(FIVE))))
-    assert [(row["index"], row["truth"], row["prediction"]) for row in rows] == [
-        ("0", "3", "3"),
-        ("1", "3", "5"),
-        ("2", "5", "5"),
-        ("3", "9", "4"),
-        ("4", "9", "9"),
-    ]
-    for row in rows:
-        assert sum(float(row[f"p{digit}"]) for digit in range(10)) == pytest.approx(1, abs=1e-5)
-    assert float(rows[3]["p4"]) == pytest.approx(0.9)
-
-
-def test_equal_weights_are_evaluated_once_and_changed_weights_anew():
-    split = small_split(20)
-    model, same = models.build("net"), models.build("net")
-    same.load_state_dict(model.state_dict())
-    first = evaluate_once(model, split)
-    assert evaluate_once(same, split) is first
-    assert evaluate_once(model, Split(split.images, split.labels)) is not first
-    with torch.no_grad():
-        same.fc2.bias[3] += 1
-    second = evaluate_once(same, split)
-    assert second is not first
-    shifted = second.log_probabilities.exp() / first.log_probabilities.exp()
-    assert (shifted[:, 3] / shifted[:, 0]).allclose(torch.tensor(math.e), rtol=1e-3)
+def test_by_class_means_it_refuses_what_a_reader_of_one_digit_refuses():
+    checkpoint = Checkpoint.load(shipped_weights("tutorial"))
+    letters, labels = map(torch.from_numpy, letter_images(60, seed=8))
+    means, network = checkpoint.means_to_tell_by, checkpoint.network()
+    read = evaluate(network, Split(letters, labels), class_means=means)
+    one_by_one = reader_of(checkpoint).answers(letters.numpy()).is_digit
+    assert read.none.exp().numpy() == pytest.approx(1 - one_by_one, abs=1e-4)
+    assert 0 < int(read.refused.sum()) < 60
+    alone = evaluate(network, Split(letters, labels))
+    assert torch.allclose(read.log_probabilities, alone.log_probabilities, atol=1e-5)
+    modern = Checkpoint.load(shipped_weights("modern"))
+    assert modern.means_to_tell_by is None
+    none = none_probabilities(modern.network(), letters)
+    assert torch.allclose(evaluate(modern.network(), Split(letters, labels)).none.exp(), none)
 
 
 def test_evaluating_no_digits_is_a_bug_of_the_caller():

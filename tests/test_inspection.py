@@ -8,7 +8,7 @@ from digits import small_split
 from torch.nn import functional as F
 
 from mnist_core.config import NETWORKS, TrainConfig
-from mnist_core.data import normalize
+from mnist_core.digits.split import normalize
 from mnist_core.inspection import PATCH, occlusion, stages
 from mnist_core.models import build
 from mnist_core.training import Trainer

@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 from digits import small_split
 from hypothesis import HealthCheck, given, settings
@@ -16,11 +15,10 @@ from PIL import Image
 
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import TrainConfig
-from mnist_core.data import batches
-from mnist_core.drawing import open_picture, prepare
+from mnist_core.digits.photo import open_picture, prepare
+from mnist_core.digits.strokes import rasterize
 from mnist_core.errors import MnistError
 from mnist_core.history import EvalEvent, History, StepEvent
-from mnist_core.strokes import rasterize
 from mnist_core.training import Trainer
 
 quick = settings(
@@ -267,21 +265,3 @@ def test_every_history_survives_the_way_through_its_state(steps, evaluations, re
     history = History(steps, evaluations, resumes)
     again = History.from_state_dict(history.state_dict())
     assert (again.steps, again.evaluations, again.resumes) == (steps, evaluations, resumes)
-
-
-@quick
-@given(st.integers(0, 300), st.integers(1, 400), st.integers(0, 2**31 - 1), st.integers(0, 99))
-def test_the_batches_of_an_epoch_cover_every_digit_once(count, size, seed, epoch):
-    parts = list(batches(count, size, seed, epoch))
-    assert sorted(torch.cat(parts).tolist() if parts else []) == list(range(count))
-    assert all(len(part) == size for part in parts[:-1])
-    assert all(
-        torch.equal(one, two)
-        for one, two in zip(parts, batches(count, size, seed, epoch), strict=True)
-    )
-
-
-@pytest.mark.parametrize("count", [1, 7])
-def test_another_epoch_is_another_order(count):
-    orders = {tuple(torch.cat(list(batches(count, 3, 1, epoch))).tolist()) for epoch in range(20)}
-    assert len(orders) == 1 if count == 1 else len(orders) > 10

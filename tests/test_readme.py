@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from mnist_core import config
-from mnist_core.cli import _parser
+from mnist_core import config, places
+from mnist_core.cli.flags import parser
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -26,7 +26,7 @@ def test_it_shows_commands():
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_it_shows_is_understood(command):
-    _parser().parse_args(shlex.split(command.replace("…", "x")))
+    parser().parse_args(shlex.split(command.replace("…", "x")))
 
 
 def test_the_gate_runs_the_commands_it_gives():
@@ -44,6 +44,12 @@ def test_spaces_gets_the_gradio_that_the_requirements_pin():
         assert line.startswith("#") or re.fullmatch(r"[\w-]+==[\w.]+", line), line
 
 
+def test_every_environment_variable_that_is_read_is_explained():
+    code = [file.read_text(encoding="utf-8") for file in (ROOT / "mnist_core").rglob("*.py")]
+    read = set(re.findall(r'"(MNIST_[A-Z_]+)"', "".join(code)))
+    assert {"MNIST_DATA_DIR", "MNIST_SLOTS"} <= read <= set(re.findall(r"`(MNIST_\w+)`", README))
+
+
 def test_every_file_it_names_exists():
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target
@@ -55,7 +61,7 @@ def test_every_file_it_names_exists():
 
 @pytest.mark.parametrize("recipe", config.SHIPPED)
 def test_every_shipped_weight_has_its_card(recipe):
-    card = json.loads(config.shipped_weights(recipe).with_suffix(".json").read_text())
+    card = json.loads(places.shipped_weights(recipe).with_suffix(".json").read_text())
     assert card["config"]["recipe"] == recipe
     assert 0.97 < card["test_accuracy"] < 1
     assert card["command"].startswith(f"python -m mnist_core train --recipe {recipe}")

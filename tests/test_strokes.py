@@ -1,9 +1,11 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from mnist_core.digits.handwriting import handwriting
+from mnist_core.digits.strokes import MAX_POINTS, rasterize, rasterize_many
 from mnist_core.errors import DrawingError
-from mnist_core.handwriting import handwriting, handwriting_images
-from mnist_core.strokes import MAX_POINTS, rasterize
 
 SEVEN = [np.array([[0, 0], [0.6, 0.02], [0.3, 1]]), np.array([[0.2, 0.5], [0.55, 0.48]])]
 
@@ -83,6 +85,27 @@ def test_what_is_not_strokes_is_refused_with_a_sentence(strokes):
         rasterize(strokes)
 
 
+@pytest.mark.parametrize(
+    "strokes",
+    [[["a" * 40_000, *"b" * 19_999]], [[["a" * 40_000, 1.0], *[[1.0, 2.0]] * 19_999]],
+     [[b"a" * 40_000] * 20_000]],
+    ids=["words", "a word among numbers", "bytes"],
+)  # fmt: skip
+def test_words_are_refused_before_an_array_is_as_wide_as_the_longest(strokes):
+    """An array of 20,000 words of 40,000 letters would take 3.2 GB."""
+    tracemalloc.start()
+    with pytest.raises(DrawingError, match="must be a list of"):
+        rasterize(strokes)
+    assert tracemalloc.get_traced_memory()[1] < 10**6
+    tracemalloc.stop()
+
+
+def test_points_may_be_any_numbers():
+    drawn = [[0, 0], [0.6, 1], [np.float32(0.5), np.int64(2)]]
+    assert np.array_equal(rasterize([drawn]), rasterize([np.array(drawn, float)]))
+    assert np.array_equal(rasterize([tuple(map(tuple, drawn))]), rasterize([drawn]))
+
+
 def test_too_many_points_are_refused():
     with pytest.raises(DrawingError, match="draw less"):
         rasterize([np.zeros((MAX_POINTS + 1, 2)) + np.arange(MAX_POINTS + 1)[:, None]])
@@ -94,36 +117,11 @@ def test_a_very_thin_or_flat_drawing_stays_in_the_frame():
         assert max(ink_box(image)) in (20, 21)
 
 
-def test_handwriting_is_decided_by_its_seed_and_index_alone():
-    few, labels = handwriting_images(20, seed=5)
-    more, _ = handwriting_images(40, seed=5)
-    other, _ = handwriting_images(20, seed=6)
-    assert labels.tolist() == list(range(10)) * 2
-    assert np.array_equal(few, more[:20])
-    assert not np.array_equal(few, other)
-
-
-def test_handwriting_varies_and_always_has_ink():
-    images, _ = handwriting_images(500, seed=1)
-    ink = images.reshape(500, -1).sum(1) / 255
-    assert ink.min() > 15
-    assert ink.max() < 250
-    assert len({image.tobytes() for image in images}) == 500
-
-
-def test_handwriting_is_kept_and_a_broken_cache_is_made_anew(tmp_path):
-    images, _ = handwriting_images(10, seed=1, cache=tmp_path)
-    (file,) = tmp_path.iterdir()
-    stamp = file.stat().st_mtime_ns
-    assert np.array_equal(handwriting_images(10, seed=1, cache=tmp_path)[0], images)
-    assert file.stat().st_mtime_ns == stamp
-    for broken in (b"", b"not a zip", file.read_bytes()[:-200]):
-        file.write_bytes(broken)
-        assert np.array_equal(handwriting_images(10, seed=1, cache=tmp_path)[0], images)
-        assert file.stat().st_size > 7840
-
-
-def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
-    (tmp_path / "file").write_bytes(b"")
-    images, _ = handwriting_images(10, seed=1, cache=tmp_path / "file")
-    assert images.shape == (10, 28, 28)
+def test_many_drawings_at_once_become_the_same_pixels_as_each_alone():
+    rng = np.random.default_rng(0)
+    drawings = [handwriting(index % 10, rng) for index in range(200)]
+    drawings += [[stroke * [30, 0.3] for stroke in drawing] for drawing in drawings[:20]]
+    drawings += [[*drawing, np.array([[5.0, 5.0]])] for drawing in drawings[:20]]
+    pens = np.concatenate([[0.5, 2, 2.4, 3, 4, 6], rng.uniform(0.5, 6, len(drawings) - 6)])
+    alone = [rasterize(drawing, pen=pen) for drawing, pen in zip(drawings, pens, strict=True)]
+    assert np.array_equal(rasterize_many(drawings, pens), alone)

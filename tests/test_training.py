@@ -11,25 +11,21 @@ import pytest
 import torch
 from benchmarks.tutorial import TutorialNet
 from digits import small_split
+from fake_cuda import fake_cuda
 from torch.nn import functional as F
 
 from mnist_core.checkpoint import Checkpoint
-from mnist_core.config import MODERN, TrainConfig
-from mnist_core.data import Split, batches, normalize
+from mnist_core.config import MODERN, QUICK, RECIPES, TrainConfig
+from mnist_core.digits.split import Split, batches, normalize
 from mnist_core.errors import ConfigError, TrainingError
 from mnist_core.history import EvalEvent, StepEvent
+from mnist_core.inspection import operations
 from mnist_core.models import Dropout, ModernNet
 from mnist_core.training import Trainer, choose_device
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TRAIN, TEST = small_split(500, seed=1), small_split(200, seed=2)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def config(**settings):
@@ -119,10 +115,11 @@ def test_leaving_the_loop_in_an_epoch_and_going_on_with_the_same_trainer_is_the_
 
 
 @pytest.mark.parametrize("stop_after", [3, 16, 21])
-def test_a_resumed_modern_run_equals_the_uninterrupted_one(tmp_path, stop_after):
-    settings = replace(MODERN, epochs=3, batch_size=32, log_interval=3)
-    turns = tuple(small_split(100, seed=seed) for seed in (3, 4))
-    train = Split(TRAIN.images[:400], TRAIN.labels[:400], turns)
+@pytest.mark.parametrize("recipe", [MODERN, QUICK], ids=["modern", "quick"])
+def test_a_resumed_run_of_another_recipe_equals_the_uninterrupted_one(tmp_path, recipe, stop_after):
+    settings = replace(recipe, epochs=3, batch_size=32, log_interval=3)
+    shards = tuple(small_split(100, seed=seed) for seed in (3, 4))
+    train = Split(TRAIN.images[:400], TRAIN.labels[:400], shards, small_split(50, seed=5).images)
     whole = finished(Trainer.fresh(settings), train)
     stopped = Trainer.fresh(settings)
     for number, _ in enumerate(stopped.batches(train, TEST), 1):
@@ -150,9 +147,17 @@ def test_one_cycle_climbs_for_a_quarter_of_the_run_and_ends_near_nought():
 
 
 def test_the_modern_networks_size_is_what_is_said_of_it():
-    """25·16 + 9·(16·32 + 32·48 + 48·72 + 72·128) convolved, 2·(16+32+48+72+128) normalized and
-    1,152·10+10 = 400 + 132,480 + 592 + 11,530 = 145,002."""
-    assert sum(p.numel() for p in ModernNet().parameters()) == 145_002
+    """25·16 + 9·(16·32 + 32·48 + 48·64 + 64·96) convolved, 2·(16+32+48+64+96) normalized and
+    1,536·11+11 = 400 + 101,376 + 512 + 16,907 = 119,195. Multiply-adds: 196·400 + 196·4,608 +
+    49·13,824 + 49·27,648 + 16·55,296 + 16,896 = 3,915,328."""
+    model = ModernNet(11)
+    assert sum(p.numel() for p in model.parameters()) == 119_195
+    used = 0
+    for operation in operations(model, torch.zeros(1, 1, 28, 28)):
+        if operation.name in ("conv2d", "linear"):
+            weight = operation.arguments[1]
+            used += operation.output[0].numel() * weight[0].numel()
+    assert used == 3_915_328
 
 
 def test_the_place_of_a_resume_is_part_of_the_history():
@@ -229,6 +234,54 @@ def test_an_unknown_device_is_refused():
             choose_device("cuda")
 
 
+def on_device(trainer):
+    """Where a trainer's weights, running statistics and momentum are."""
+    tensors = [*trainer.model.parameters(), *trainer.model.buffers()]
+    tensors += [state["momentum_buffer"] for state in trainer.optimizer.state.values()]
+    assert len(tensors) > len(list(trainer.model.parameters()))
+    return {tensor.device.type for tensor in tensors}
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_a_run_on_cuda_mixes_no_devices_and_can_be_resumed_there_or_on_the_cpu(recipe, tmp_path):
+    """Batches, distortion, forward pass, loss, step, evaluation and checkpoint, without a GPU."""
+    train, test = replace(small_split(64), nondigits=small_split(50).images), small_split(16)
+    settings = replace(recipe, epochs=1, batch_size=32, log_interval=1)
+    mixed = replace(train, shards=(small_split(32),))
+    with fake_cuda():
+        trainer = Trainer.fresh(settings, "auto")
+        for _ in trainer.events(mixed if recipe is MODERN else train, test):
+            checkpoint = trainer.checkpoint()
+        assert on_device(trainer) == {"cuda"}
+        assert checkpoint.device == "cuda"
+        checkpoint.save(tmp_path / "checkpoint.pt")
+        resumed = Trainer.resume(checkpoint, epochs=2)
+        assert [type(event) for event in resumed.events(train, test)][-1] is EvalEvent
+        assert on_device(resumed) == {"cuda"}
+    saved = Checkpoint.load(tmp_path / "checkpoint.pt")
+    elsewhere = finished(Trainer.resume(saved, epochs=2, device="cpu"), train)
+    assert on_device(elsewhere) == {"cpu"}
+
+
+def test_a_run_of_the_cpus_goes_on_on_cuda_where_that_is_asked_for():
+    checkpoint = finished(Trainer.fresh(config(epochs=1))).checkpoint()
+    with fake_cuda():
+        resumed = finished(Trainer.resume(checkpoint, epochs=2, device="cuda"))
+        assert on_device(resumed) == {"cuda"}
+        assert resumed.checkpoint().device == "cuda"
+
+
+def test_what_mixes_devices_fails_on_the_device_that_these_tests_stand_in():
+    with fake_cuda():
+        there, here = torch.ones(4, device="cuda"), torch.arange(2)
+        with pytest.raises(Exception, match="two different devices"):
+            there.index_select(0, here)
+        with pytest.raises(RuntimeError, match="generator on cpu"):
+            there.uniform_(generator=torch.Generator())
+        with pytest.raises(RuntimeError, match="loss of a step is on cpu"):
+            torch.ones(1, requires_grad=True).sum().backward()
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_on_cuda_it_learns_and_resumes_exactly():
     whole = Trainer.fresh(config(epochs=3), "cuda")
@@ -250,10 +303,11 @@ def test_on_mnist_stopped_in_another_process_and_resumed_it_equals_the_straight_
     command += ["--data-dir", str(mnist_dir)]
     stop_in_the_second_epoch = (
         "import sys, pathlib, torch\n"
-        "from mnist_core import config, data, training\n"
+        "from mnist_core import config, training\n"
+        "from mnist_core.digits import datasets\n"
         "torch.set_num_threads(1)\n"
         "trainer = training.Trainer.fresh(config.TrainConfig(epochs=3))\n"
-        "loop = trainer.batches(*data.load('mnist', pathlib.Path(sys.argv[1])))\n"
+        "loop = trainer.batches(*datasets.load('mnist', pathlib.Path(sys.argv[1])))\n"
         "while trainer.batches_done < 1234: next(loop)\n"
         "trainer.checkpoint().save(pathlib.Path(sys.argv[2]))\n"
     )

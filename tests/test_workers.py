@@ -1,6 +1,8 @@
-"""Runs that are trained by worker processes, as the server has it done."""
+"""Workers as processes: they give way, are used again, and end with the server or before."""
 
+import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,175 +10,128 @@ import time
 from pathlib import Path
 
 import pytest
-from test_jobs import (
-    LONG,
-    TEST,
-    TRAIN,
-    assert_same_result,
-    ended,
-    pause,
-    under_way,
-    uninterrupted,
-    until,
-)
+from training_runs import LONG, load, load_for_ever, pause, saved, under_way, until
 
-from mnist_core.checkpoint import Checkpoint
-from mnist_core.chunks import chunk_of
-from mnist_core.config import TrainConfig
-from mnist_core.jobs import Jobs, Limits
-from mnist_core.runs import new_visitor
+from mnist_core.runs.drive import Chunk
+from mnist_core.runs.folder import new_visitor
+from mnist_core.runs.workers import NICENESS, Workers
 from mnist_core.training import Trainer
-from mnist_core.workers import NICENESS, Workers
+
+ROOT = Path(__file__).parent.parent
+CHUNK = Chunk(load=load, checkpoint=Trainer.fresh(LONG).checkpoint(), pace="batch", train_size=0)
 
 
-def load(dataset):
-    """The small digits, whatever the dataset; a function that can be pickled."""
-    return TRAIN, TEST
-
-
-def load_for_ever(dataset):
-    """Digits that are still being made when nobody wants them any more."""
-    time.sleep(600)
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 def workers():
-    workers = Workers(keep=2)
+    workers = Workers()
     yield workers
     workers.close()
 
 
 @pytest.fixture
-def jobs(workers, tmp_path):
-    jobs = Jobs(tmp_path / "runs", load, Limits(slots=2), {"cpu": workers.lend})
-    yield jobs
-    jobs.close()
-
-
 def process(workers):
-    """The number of the process of the worker that was idle last."""
-    return workers._idle[-1]._process.pid
-
-
-def saved(jobs, visitor, run_id):
-    return Checkpoint.load(jobs.checkpoint_file(visitor, run_id))
-
-
-def test_a_run_by_workers_equals_the_run_in_one_however_often_it_stops(jobs):
-    config, visitor = TrainConfig(epochs=3, batch_size=16, log_interval=5), new_visitor()
-    run_id = jobs.start(visitor, config)
-    under_way(jobs, visitor, run_id)
-    jobs.set_pace(visitor, run_id, "pause")
-    until(lambda: jobs.look(visitor, run_id).status in ("paused", "finished"))
-    jobs.set_pace(visitor, run_id, "batch")
-    jobs.stop(visitor, run_id)
-    ended(jobs, visitor, run_id)
-    if jobs.look(visitor, run_id).status == "stopped":
-        jobs.resume(visitor, run_id)
-    assert ended(jobs, visitor, run_id).status == "finished"
-    assert_same_result(saved(jobs, visitor, run_id), uninterrupted(config))
-
-
-def test_a_step_is_one_batch_of_the_same_process(jobs, workers):
-    visitor = new_visitor()
-    run_id = jobs.start(visitor, LONG)
-    under_way(jobs, visitor, run_id)
-    pause(jobs, visitor, run_id)
-    before, pid = jobs.look(visitor, run_id).examples_seen, process(workers)
-    for taken in (1, 2):
-        jobs.set_pace(visitor, run_id, "batch")
-        until(lambda taken=taken: jobs.look(visitor, run_id).examples_seen == before + 8 * taken)
-        until(lambda: jobs.look(visitor, run_id).status == "paused")
-    assert process(workers) == pid
-
-
-def test_two_runs_train_in_two_processes_and_do_not_touch_each_other(jobs):
-    visitors = [new_visitor(), new_visitor()]
-    configs = [TrainConfig(epochs=3, batch_size=8, seed=seed) for seed in (1, 2)]
-    runs = [jobs.start(v, config) for v, config in zip(visitors, configs, strict=True)]
-    for visitor, run_id, config in zip(visitors, runs, configs, strict=True):
-        assert ended(jobs, visitor, run_id).status == "finished"
-        assert_same_result(saved(jobs, visitor, run_id), uninterrupted(config))
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_workers_give_way_to_those_who_draw(workers):
+    """The process of the one worker."""
     workers.warm()
-    until(lambda: os.getpriority(os.PRIO_PROCESS, process(workers)) == NICENESS)
+    (process,) = multiprocessing.active_children()
+    return process
 
 
-def test_a_worker_that_is_killed_leaves_a_run_that_goes_on_from_its_last_piece(jobs, workers):
-    workers.warm()
-    pid, visitor = process(workers), new_visitor()
-    run_id = jobs.start(visitor, LONG)
-    under_way(jobs, visitor, run_id)
-    os.kill(pid, signal.SIGKILL)
-    run = ended(jobs, visitor, run_id)
-    assert (run.status, run.sentence) == (
-        "stopped",
-        "The process that trained this run has ended.",
-    )
-    assert saved(jobs, visitor, run_id).batches_done * 8 == run.examples_seen > 0
-    jobs.resume(visitor, run_id)
-    until(lambda: jobs.look(visitor, run_id).examples_seen > run.examples_seen)
+def go_on():
+    return "continue"
 
 
-def test_a_run_whose_digits_are_still_being_made_stops_at_once(workers, tmp_path):
-    jobs, visitor = Jobs(tmp_path, load_for_ever, lenders={"cpu": workers.lend}), new_visitor()
-    run_id = jobs.start(visitor, LONG)
-    until(lambda: jobs.look(visitor, run_id).status == "starting")
+def test_a_step_is_one_batch_of_the_same_process(open_scheduler, workers, process):
+    scheduler, visitor = open_scheduler(lenders={"cpu": workers.lend}), new_visitor()
+    run_id = scheduler.start(visitor, LONG)
+    under_way(scheduler, visitor, run_id)
+    pause(scheduler, visitor, run_id)
+    for _ in range(2):
+        before = scheduler.look(visitor, run_id).examples_seen
+        scheduler.set_pace(visitor, run_id, "batch")
+        until(lambda: scheduler.look(visitor, run_id).status == "paused")
+        assert scheduler.look(visitor, run_id).examples_seen == before + 8
+    assert multiprocessing.active_children() == [process]
+
+
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason="no niceness here")
+def test_workers_give_way_to_those_who_draw(process):
+    until(lambda: os.getpriority(os.PRIO_PROCESS, process.pid) == NICENESS)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no signals to a single process")
+def test_ctrl_c_ends_no_worker_however_early(workers, process):
+    os.kill(process.pid, signal.SIGINT)
+    assert len(list(workers.lend(CHUNK, go_on))) == 3  # what there is, a test, a batch
+    os.kill(process.pid, signal.SIGINT)
+    assert len(list(workers.lend(CHUNK, go_on))) == 3
+    assert multiprocessing.active_children() == [process]
+
+
+def test_a_run_whose_digits_are_still_being_made_stops_at_once(open_scheduler, workers):
+    scheduler, visitor = open_scheduler(load_for_ever, {"cpu": workers.lend}), new_visitor()
+    run_id = scheduler.start(visitor, LONG)
+    until(lambda: scheduler.checkpoint_file(visitor, run_id).exists())
     time.sleep(0.2)
-    jobs.stop(visitor, run_id)
-    assert ended(jobs, visitor, run_id).status == "stopped"
-    assert saved(jobs, visitor, run_id).batches_done == 0
+    scheduler.stop(visitor, run_id)
+    until(lambda: scheduler.runs(visitor)[0].status == "stopped")
+    assert saved(scheduler, visitor, run_id).batches_done == 0
 
 
-def test_a_chunk_left_in_the_middle_ends_its_process(workers):
-    workers.warm()
-    pid = process(workers)
-    chunk = chunk_of(Trainer.fresh(LONG).checkpoint(), load, "run", len(TRAIN))
-    pieces = workers.lend(chunk, lambda: True)
-    next(pieces)
-    pieces.close()
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+def test_a_chunk_left_in_the_middle_ends_its_process(workers, process):
+    training = workers.lend(CHUNK, go_on)
+    next(training)
+    training.close()
+    assert not process.is_alive()
 
 
-def test_a_worker_that_ended_while_idle_is_replaced(workers):
-    workers.warm()
-    os.kill(process(workers), signal.SIGKILL)
-    until(lambda: not workers._idle[-1].is_alive)
-    chunk = chunk_of(Trainer.fresh(LONG).checkpoint(), load, "batch", len(TRAIN))
-    assert len(list(workers.lend(chunk, lambda: True))) == 3  # what there is, a test, a batch
+def test_a_worker_that_ended_while_idle_is_replaced(workers, process):
+    process.kill()
+    until(lambda: not process.is_alive())
+    assert len(list(workers.lend(CHUNK, go_on))) == 3
+
+
+def test_closed_workers_have_ended(workers, process):
+    workers.close()
+    assert not process.is_alive()
 
 
 SERVER = """
-import sys
-sys.path.insert(0, {tests!r})
+import multiprocessing, sys
 from pathlib import Path
-from test_workers import LONG, Jobs, Workers, load, new_visitor
-workers = Workers()
-jobs = Jobs(Path({runs!r}), load, lenders={{"cpu": workers.lend}})
-workers.warm()
-print(workers._idle[0]._process.pid, flush=True)
-jobs.start(new_visitor(), LONG)
-input()
+sys.path.insert(0, {tests!r})
+from training_runs import LONG, Scheduler, load
+from mnist_core.runs.folder import new_visitor
+from mnist_core.runs.workers import Workers
+
+if __name__ == "__main__":
+    workers = Workers()
+    workers.warm()
+    scheduler = Scheduler(Path({runs!r}), load, lenders={{"cpu": workers.lend}})
+    scheduler.start(new_visitor(), LONG)
+    print(multiprocessing.active_children()[0].pid, flush=True)
+    sys.stdin.readline()
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_when_the_server_is_killed_its_workers_end_too(tmp_path):
-    tests = Path(__file__).parent
-    program = SERVER.format(tests=str(tests), runs=str(tmp_path / "runs"))
+@pytest.mark.parametrize("as_file", [True, False])
+def test_in_a_folder_with_a_colon_workers_train_and_end_with_a_server_that_is_killed(
+    tmp_path, as_file
+):
+    """The server is a file, or has none, as in a notebook."""
+    checkout, runs = tmp_path / "a:checkout" / "lab", tmp_path / "runs"
+    shutil.copytree(ROOT / "mnist_core", checkout / "mnist_core")
+    program = SERVER.format(tests=str(Path(__file__).parent), runs=str(runs))
+    (checkout / "server.py").write_text(program)
     server = subprocess.Popen(
-        [sys.executable, "-c", program],
-        cwd=tests.parent,
+        [sys.executable, *(["server.py"] if as_file else ["-c", program])],
+        cwd=checkout,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     pid = int(server.stdout.readline())
-    until(lambda: list((tmp_path / "runs").glob("*/*/checkpoint-snapshots/*")))
-    assert Path(f"/proc/{pid}").exists()
+    until(lambda: list(runs.glob("*/*/checkpoint-snapshots/*")))
+    assert _is_alive(pid)
     server.kill()
     server.wait()
     until(lambda: not _is_alive(pid))
@@ -188,12 +143,3 @@ def _is_alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
-
-
-def test_closed_workers_have_ended(tmp_path):
-    workers = Workers()
-    workers.warm()
-    pid = process(workers)
-    workers.close()
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)

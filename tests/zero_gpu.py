@@ -1,38 +1,45 @@
-"""A stand-in for ZeroGPU: a generator runs in a forked process, and what crosses is pickled."""
+"""A stand-in for ZeroGPU: a generator runs in a forked process, and what crosses is pickled.
+
+Its processes are found among `multiprocessing.active_children()`.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
 from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
-fork = multiprocessing.get_context("fork")
+from mnist_core.runs import zero_gpu
+from mnist_core.runs.drive import Lender
+
+fork: Any = multiprocessing.get_context("fork") if hasattr(os, "fork") else None
 
 
-def lent(task: Callable[..., Iterator[Any]], processes: list[Any]) -> Callable[..., Iterator[Any]]:
+def lend_stand_in() -> Lender:
+    """`zero_gpu.lend` with the CPU of a forked process for its GPU."""
+    return partial(zero_gpu.lend, train=lent(partial(zero_gpu.train_lent, device="cpu")))
+
+
+def lent(task: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
     """`task` as `spaces.GPU` makes it: closing it ends the process at its next yield, a process
-    that dies is a gr.Error, and so is an exception, of which only the name arrives.
+    that dies is a gr.Error, and so is an exception, of which only the name arrives."""
 
-    Each call's process is appended to `processes`.
-    """
-
-    @wraps(task)
     def run(*arguments: Any) -> Iterator[Any]:
         receiver, sender = fork.Pipe(duplex=False)
         stop = fork.Event()
         work = (task, pickle.dumps(arguments), sender, stop)
         process = fork.Process(target=_work, args=work, daemon=True)
         process.start()
-        processes.append(process)
         sender.close()
         try:
             while (answer := _receive(receiver)) != ("end", None):
                 if answer[0] == "error":
-                    raise gr.Error(answer[1], print_exception=False)
+                    raise gr.Error(answer[1], title="ZeroGPU worker error", print_exception=False)
                 yield answer[1]
         finally:
             stop.set()

@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 import torch
 from tutorial import Tutorial
 
-from mnist_core import data
 from mnist_core.config import TUTORIAL
+from mnist_core.digits import datasets
 from mnist_core.history import EvalEvent
 from mnist_core.training import Trainer
 
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    train, test = data.load("mnist", Path(options.data_dir))
+    train, test = datasets.load("mnist", Path(options.data_dir))
     runs: dict[str, list[list[float]]] = {"ours": [], "tutorial": []}
     for seed in range(1, options.seeds + 1):
         trainer = Trainer.fresh(replace(TUTORIAL, epochs=options.epochs, seed=seed))

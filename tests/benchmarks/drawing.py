@@ -26,8 +26,8 @@ from PIL import Image, ImageDraw
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from mnist_core.drawing import prepare  # noqa: E402
-from mnist_core.strokes import rasterize  # noqa: E402
+from mnist_core.digits.photo import prepare  # noqa: E402
+from mnist_core.digits.strokes import rasterize  # noqa: E402
 
 CANVAS = 280
 WAYS = {  # longest side of the digit and width of the pen in pixels, turn in degrees, place

@@ -1,6 +1,8 @@
 """How the page holds: visitors who draw while others train, and what being watched costs.
 
     python tests/benchmarks/load.py --data-dir DIR [--visitors 20] [--training 2] [--seconds 60]
+    python tests/benchmarks/load.py --data-dir DIR --hostile
+    python tests/benchmarks/load.py --data-dir DIR --table [--seconds 15]
 
 Starts the app as a process. Visitors draw through the pad's own route: a second of pen movement
 with a request every 100 ms, then three seconds of rest. Those who train are pages in a headless
@@ -27,6 +29,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +39,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 import numpy as np
 from conftest import BROWSER_FLAGS, Server, _start, chromium
 
-from mnist_core.handwriting import handwriting
+from mnist_core.digits.handwriting import handwriting
 
 REQUEST_SECONDS, PEN_SECONDS, REST_SECONDS = 0.1, 1.0, 3.0
 
@@ -118,6 +121,7 @@ def train(browser: Any, server: Server) -> Any:
     page = browser.new_context().new_page()
     page.goto(server.url)
     page.get_by_role("tab", name="Train").click()
+    page.get_by_role("button", name="change").click()
     page.get_by_label("Epochs", exact=True).fill("100")
     page.get_by_role("button", name="Train", exact=True).click()
     page.get_by_text("images/s").wait_for(timeout=120_000)
@@ -150,14 +154,14 @@ def _open_train(page: Any, server: Server) -> None:
 def _examples_seen(server: Server, look: str) -> int:
     """As the page would be told, if it asked so now."""
     asked = json.loads(look)
-    asked["data"]["has"] = {}
+    asked["data"] |= {"marks": {}, "points": {}}
     request = urllib.request.Request(
         f"{server.url}/gradio_api/component_server/",
         json.dumps(asked).encode(),
         {"Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request) as answer:
-        said = json.load(answer)["parts"]["now"]
+        said = json.loads(json.load(answer))["parts"]["now"]
     return int(re.search(r"([\d,]+) of [\d,]+ examples", said)[1].replace(",", ""))
 
 
@@ -177,13 +181,60 @@ def _megabytes(process: subprocess.Popen[bytes]) -> float:
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
 
 
+def hostile(data_dir: Path) -> None:
+    """What somebody who draws notices of attacks, and what these cost the server."""
+    from hostile_load import under_attack
+
+    with tempfile.TemporaryDirectory() as folder:
+        server = _start(Path(folder), data_dir.resolve(), ("app.py",), {})
+        try:
+            result = under_attack(server, lambda: _megabytes_of_all(server.process))
+        finally:
+            server.process.kill()
+            server.process.wait()
+    for name, value in result.items():
+        print(f"{name.replace('_', ' '):30} {value:>10}")
+    print(json.dumps(result))
+
+
+def _megabytes_of_all(process: subprocess.Popen[bytes]) -> float:
+    """Of a process, its children and theirs; what they share is counted once."""
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with suppress(OSError):
+            parents[int(status.parent.name)] = int(
+                re.search(r"PPid:\s+(\d+)", status.read_text())[1]
+            )
+    ours, before = {process.pid}, 0
+    while len(ours) > before:
+        before = len(ours)
+        ours |= {pid for pid, parent in parents.items() if parent in ours}
+    kilobytes = 0
+    for pid in ours:
+        with suppress(OSError, TypeError):
+            memory = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            kilobytes += int(re.search(r"Pss:\s+(\d+)", memory)[1])
+    return kilobytes / 1024
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", type=Path, required=True, help="folder with MNIST in it")
     parser.add_argument("--visitors", type=int, default=20, help="who draw at the same time")
     parser.add_argument("--training", type=int, default=2, help="who train meanwhile")
-    parser.add_argument("--seconds", type=float, default=60.0, help="length of each part")
+    parser.add_argument("--seconds", type=float, help="of each part; default: 60, of a table's 15")
+    parser.add_argument("--hostile", action="store_true", help="who draws while others attack")
+    parser.add_argument("--table", action="store_true", help="how it holds as its work grows")
     arguments = parser.parse_args()
+    if arguments.hostile:
+        hostile(arguments.data_dir)
+        return
+    if arguments.table:
+        from load_table import table
+
+        table(arguments.data_dir, arguments.seconds or 15.0, draw, _megabytes_of_all)
+        return
+    arguments.seconds = arguments.seconds or 60.0
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:

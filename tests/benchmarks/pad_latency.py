@@ -35,23 +35,23 @@ WATCH = """() => {
   new MutationObserver(() => {
     if (moved !== null) window.latencies.push(performance.now() - moved);
     moved = null;
-  }).observe(document.querySelector(".pad-bars"), { attributes: true, subtree: true });
+  }).observe(document.querySelector(".pad .bars"), { attributes: true, subtree: true });
 }"""
 
 
 def serve(kind: str, port: int) -> None:
     """Serve the page on `port`; with `kind` "constant", its reader is replaced."""
-    import app  # before all else, since it sets the number of threads
-
     with tempfile.TemporaryDirectory() as folder:
-        page = app.build(Path(folder), Path(folder))
+        os.environ |= {"MNIST_DATA_DIR": folder, "MNIST_RUNS_DIR": folder}
+        from app import demo as page  # before all else, since it sets the number of threads
+
         if kind == "constant":
             from gradio.components.base import server
 
             pad = next(block for block in page.blocks.values() if hasattr(block, "read_drawing"))
             answers = [_answer(3), _answer(8)]
             pad.read_drawing = server(lambda sent: answers.append(answers.pop(0)) or answers[0])
-        app.launch(page, server_port=port, server_name="127.0.0.1", quiet=True)
+        page.launch(server_port=port, server_name="127.0.0.1", quiet=True)
 
 
 def measure(pages: dict, moves: int) -> dict[str, list[float]]:
@@ -84,7 +84,8 @@ def _scribble(page, wander: random.Random, moves: int) -> None:  # type: ignore[
 
 def _answer(digit: int) -> dict:
     shares = [0.91 if k == digit else 0.01 for k in range(10)]
-    return {"digit": digit, "probabilities": shares, "image": "AAAA" * 261 + "AA==", "remark": ""}
+    image = "AAAA" * 261 + "AA=="
+    return {"reading": str(digit), "digit": digit, "probabilities": shares, "image": image}
 
 
 def _started(kind: str) -> tuple[subprocess.Popen[bytes], str]:

@@ -28,10 +28,10 @@ import torch
 from torch.nn import functional as F
 from tutorial import Tutorial
 
-from mnist_core import data
-from mnist_core.checkpoint import Saver
 from mnist_core.config import TUTORIAL
+from mnist_core.digits import datasets, split
 from mnist_core.history import EvalEvent
+from mnist_core.runs.folder import Saver
 from mnist_core.training import Trainer
 
 
@@ -39,7 +39,7 @@ def tutorial_seconds(folder: Path, data_dir: Path) -> float:
     return _seconds(Tutorial(data_dir, folder, seed=1).train)
 
 
-def our_seconds(folder: Path, train: data.Split, test: data.Split) -> float:
+def our_seconds(folder: Path, train: split.Split, test: split.Split) -> float:
     """From the first evaluation to the last step: one epoch with everything but evaluating."""
     trainer, saver = Trainer.fresh(TUTORIAL), Saver(folder / "checkpoint.pt")
     events = trainer.batches(train, test)
@@ -53,11 +53,11 @@ def our_seconds(folder: Path, train: data.Split, test: data.Split) -> float:
     return _seconds(epoch)
 
 
-def floor_seconds(train: data.Split) -> float:
+def floor_seconds(train: split.Split) -> float:
     """The least that this network and optimizer can take."""
     trainer = Trainer.fresh(TUTORIAL)
-    order = data.batches(len(train), TUTORIAL.batch_size, seed=1, epoch=0)
-    ready = [(data.normalize(train.images[index]), train.labels[index]) for index in order]
+    order = split.batches(len(train), TUTORIAL.batch_size, seed=1, epoch=0)
+    ready = [(split.normalize(train.images[index]), train.labels[index]) for index in order]
     trainer.model.train()
 
     def epoch() -> None:
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--busy", type=int, default=0, help="processes computing beside it")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    train, test = data.load("mnist", Path(options.data_dir))
+    train, test = datasets.load("mnist", Path(options.data_dir))
     busy = [multiprocessing.Process(target=_spin, daemon=True) for _ in range(options.busy)]
     for process in busy:
         process.start()

@@ -1,32 +1,14 @@
 import io
-import struct
-import zlib
 
 import numpy as np
 import pytest
+from pictures import canvas, png_header
 from PIL import Image, ImageDraw
 
-from mnist_core.drawing import FORMATS, MAX_PIXELS, open_picture, prepare
+from mnist_core.digits.handwriting import handwriting, handwriting_images
+from mnist_core.digits.photo import FORMATS, MAX_PIXELS, open_picture, prepare
+from mnist_core.digits.strokes import rasterize
 from mnist_core.errors import DrawingError
-from mnist_core.handwriting import handwriting, handwriting_images
-from mnist_core.strokes import rasterize
-
-
-def canvas(digit=4, size=280, longest=170, pen=18, at=None, seed=3):
-    """A digit in black on white, mode L."""
-    strokes = handwriting(digit, np.random.default_rng(seed))
-    points = np.concatenate(strokes)
-    low, high = points.min(0), points.max(0)
-    scale = (longest - pen) / (high - low).max()
-    middle = np.array(at or (size / 2, size / 2))
-    picture = Image.new("L", (4 * size, 4 * size), 255)
-    brush = ImageDraw.Draw(picture)
-    for stroke in strokes:
-        path = 4 * ((stroke - (low + high) / 2) * scale + middle)
-        brush.line([tuple(point) for point in path], fill=0, width=4 * pen)
-        for x, y in path:
-            brush.ellipse((x - 2 * pen, y - 2 * pen, x + 2 * pen, y + 2 * pen), fill=0)
-    return picture.resize((size, size), Image.Resampling.BOX)
 
 
 def difference(a, b):
@@ -171,23 +153,6 @@ def test_a_speck_or_a_blob_is_no_digit():
         picture = Image.new("L", (280, 280), 255)
         ImageDraw.Draw(picture).ellipse(box, fill=0)
         assert prepare(picture) is None, box
-
-
-def png_header(width, height):
-    """A PNG that claims to be that large and holds nothing."""
-
-    def chunk(kind, body):
-        return (
-            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        )
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", head)
-        + chunk(b"IDAT", zlib.compress(b""))
-        + chunk(b"IEND", b"")
-    )
 
 
 @pytest.mark.parametrize(

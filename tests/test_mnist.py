@@ -1,4 +1,4 @@
-"""Downloads against a small local server, and reading what is on disk."""
+"""MNIST: downloads against a small local server, and reading what is on disk."""
 
 import gzip
 import hashlib
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from mnist_core import data
+from mnist_core.digits import mnist, split
 from mnist_core.errors import DataError
 
 
@@ -71,8 +71,8 @@ def mirror(monkeypatch):
 
 
 def test_a_download_puts_the_four_unpacked_files_in_place(tmp_path, mirror):
-    data.fetch_mnist(tmp_path / "data", [mirror()])
-    assert data.has_mnist(tmp_path / "data")
+    mnist.fetch_mnist(tmp_path / "data", [mirror()])
+    assert mnist.has_mnist(tmp_path / "data")
     for name, body in small_files().items():
         assert (tmp_path / "data" / "MNIST" / "raw" / name).read_bytes() == body
     assert [entry.name for entry in (tmp_path / "data").iterdir()] == ["MNIST"]
@@ -80,8 +80,8 @@ def test_a_download_puts_the_four_unpacked_files_in_place(tmp_path, mirror):
 
 def test_the_next_mirror_is_tried_when_one_fails(tmp_path, mirror):
     broken = mirror(lambda name, packed: (503, b"", 0))
-    data.fetch_mnist(tmp_path, [broken, mirror()])
-    assert data.has_mnist(tmp_path)
+    mnist.fetch_mnist(tmp_path, [broken, mirror()])
+    assert mnist.has_mnist(tmp_path)
 
 
 def last_file(answer):
@@ -110,18 +110,18 @@ def test_a_failed_download_is_one_sentence_and_leaves_nothing(tmp_path, mirror, 
     answers, reason = FAILURES[name]
     address = mirror(answers)
     with pytest.raises(DataError) as caught:
-        data.fetch_mnist(tmp_path, [address])
+        mnist.fetch_mnist(tmp_path, [address])
     assert reason in str(caught.value)
     assert address in str(caught.value)
     assert "Try again later" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
-    data.fetch_mnist(tmp_path, [mirror()])  # and the next try is not poisoned
-    assert data.has_mnist(tmp_path)
+    mnist.fetch_mnist(tmp_path, [mirror()])  # and the next try is not poisoned
+    assert mnist.has_mnist(tmp_path)
 
 
 def test_no_network_is_one_sentence(tmp_path):
     with pytest.raises(DataError, match="no mirror answered"):
-        data.fetch_mnist(tmp_path, ["http://127.0.0.1:1/"])
+        mnist.fetch_mnist(tmp_path, ["http://127.0.0.1:1/"])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -129,74 +129,55 @@ def test_a_full_disk_is_said_as_such(tmp_path, mirror, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(data.os, "replace", full)
+    monkeypatch.setattr(mnist.os, "replace", full)
     with pytest.raises(DataError, match="No space left on device"):
-        data.fetch_mnist(tmp_path, [mirror()])
-    assert not data.has_mnist(tmp_path)
+        mnist.fetch_mnist(tmp_path, [mirror()])
+    assert not mnist.has_mnist(tmp_path)
 
 
 def test_a_data_folder_that_cannot_be_made_is_said_as_such(tmp_path, mirror):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataError, match="could not be stored"):
-        data.fetch_mnist(tmp_path / "file" / "data", [mirror()])
+        mnist.fetch_mnist(tmp_path / "file" / "data", [mirror()])
 
 
 def test_what_is_there_is_not_fetched_again(tmp_path, mirror):
-    data.fetch_mnist(tmp_path, [mirror()])
-    data.fetch_mnist(tmp_path, ["http://127.0.0.1:1/"])
+    mnist.fetch_mnist(tmp_path, [mirror()])
+    mnist.fetch_mnist(tmp_path, ["http://127.0.0.1:1/"])
 
 
 def test_missing_mnist_is_said_with_what_to_do(tmp_path):
     with pytest.raises(DataError, match="MNIST_DATA_DIR"):
-        data.load("mnist", tmp_path)
+        mnist.load_mnist(tmp_path)
 
 
 def test_files_that_are_not_the_whole_of_mnist_are_called_damaged(tmp_path, mirror):
-    data.fetch_mnist(tmp_path, [mirror()])
+    mnist.fetch_mnist(tmp_path, [mirror()])
     with pytest.raises(DataError, match="damaged"):
-        data.load("mnist", tmp_path)
+        mnist.load_mnist(tmp_path)
     for name in small_files():
         (tmp_path / "MNIST" / "raw" / name).write_bytes(b"<html>")
     with pytest.raises(DataError, match="damaged"):
-        data.load("mnist", tmp_path)
-
-
-def test_normalize_is_the_tutorials_constants():
-    """(0/255 - 0.1307) / 0.3081 = -0.42421 and (255/255 - 0.1307) / 0.3081 = 2.82149."""
-    images = torch.tensor([[[0, 255]]], dtype=torch.uint8)
-    out = data.normalize(images)
-    assert out.shape == (1, 1, 1, 2)
-    assert out.dtype == torch.float32
-    assert out.flatten().tolist() == pytest.approx([-0.42421, 2.82149], abs=1e-5)
+        mnist.load_mnist(tmp_path)
 
 
 def test_mnist_is_what_it_should_be(mnist_dir):
-    train, test = data.load("mnist", mnist_dir)
+    train, test = mnist.load_mnist(mnist_dir)
     assert (len(train), len(test)) == (60_000, 10_000)
     assert train.images.dtype == torch.uint8
     assert torch.bincount(test.labels).tolist() == [
         980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009
     ]  # fmt: skip
     pixels = train.images.float() / 255
-    assert float(pixels.mean()) == pytest.approx(data.MEAN, abs=5e-5)
-    assert float(pixels.std()) == pytest.approx(data.STD, abs=5e-5)
-    assert data.load("mnist", mnist_dir)[0] is train
-
-
-def test_an_epoch_has_the_fixed_digits_and_one_turn_of_the_others():
-    digits = [data.Split(torch.full((2, 28, 28), n), torch.full((2,), n)) for n in range(4)]
-    train = data.Split(digits[0].images, digits[0].labels, tuple(digits[1:]))
-    assert len(train) == 4
-    for epoch, turn in enumerate([1, 2, 3, 1]):
-        seen = train.in_epoch(epoch)
-        assert seen.labels.tolist() == [0, 0, turn, turn]
-        assert seen.images[:, 0, 0].tolist() == [0, 0, turn, turn]
-    assert digits[0].in_epoch(5) is digits[0]
+    assert float(pixels.mean()) == pytest.approx(split.MEAN, abs=5e-5)
+    assert float(pixels.std()) == pytest.approx(split.STD, abs=5e-5)
+    assert mnist.load_mnist(mnist_dir)[0] is train
+    assert mnist.load_mnist_test(mnist_dir) is test
 
 
 def test_a_download_in_progress_tells_its_share(tmp_path):
-    assert data.fetched_share(tmp_path) == 0.0
+    assert mnist.fetched_share(tmp_path) == 0.0
     raw = tmp_path / ".download-abc" / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    (raw / "train-images-idx3-ubyte.gz").write_bytes(bytes(data.MNIST_BYTES // 4))
-    assert data.fetched_share(tmp_path) == pytest.approx(0.25, abs=1e-6)
+    (raw / "train-images-idx3-ubyte.gz").write_bytes(bytes(mnist.MNIST_BYTES // 4))
+    assert mnist.fetched_share(tmp_path) == pytest.approx(0.25, abs=1e-6)

@@ -8,13 +8,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mnist_core import evaluation
-from mnist_core import reader as reader_module
+from mnist_core import evaluation, numpy_network
 from mnist_core.checkpoint import Checkpoint
-from mnist_core.config import NETWORKS, SHIPPED, shipped_weights
-from mnist_core.handwriting import handwriting_images
+from mnist_core.config import NETWORKS, SHIPPED
+from mnist_core.digits.handwriting import handwriting_images
 from mnist_core.models import build
-from mnist_core.reader import Reader
+from mnist_core.numpy_network import Reader
+from mnist_core.places import shipped_weights
 
 IMAGES = np.concatenate([
     handwriting_images(50, seed=78)[0],
@@ -34,7 +34,7 @@ def assert_reads_as_torch(reader):
 @pytest.fixture
 def without_torch(monkeypatch):
     """Called once a reader is made: from then on torch does not read for it."""
-    return lambda: monkeypatch.setattr(reader_module, "classify", None)
+    return lambda: monkeypatch.setattr(numpy_network, "classify", None)
 
 
 @pytest.mark.parametrize("recipe", SHIPPED)

@@ -1,0 +1,38 @@
+"""What tests/test_sandbox.py has opened in a process of its own: functions of a module."""
+
+import os
+import time
+from typing import Any
+
+import numpy as np
+
+from mnist_core.errors import DrawingError, Message
+
+
+def same(*values: Any) -> Any:
+    return values
+
+
+def process_id() -> int:
+    return os.getpid()
+
+
+def refuse(most: int) -> None:
+    raise DrawingError("At most {most:,}: {reason}", most=most, reason=Message("it is {n}", n=1))
+
+
+def take_memory(megabytes: int) -> int:
+    return len(np.ones(megabytes * 2**20, np.uint8))
+
+
+def wait(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+def compute(seconds: float) -> None:
+    while seconds:
+        pass
+
+
+def die() -> None:
+    os._exit(1)

@@ -1,0 +1,121 @@
+"""The link to what is on the page: copied, opened by another visitor, refused when it is wrong."""
+
+import io
+
+import pytest
+from PIL import Image, ImageDraw
+from playwright.sync_api import expect
+from visiting import DRAWINGS, PATIENCE, draw, draw_and_wait, expect_read
+
+expect.set_options(timeout=60_000)
+
+WRONG = [
+    "#nonsense", "#tab=nowhere", "#weights=../../x", "#drawing=A", "#drawing=AAAA_AAA", "#x=1",
+    "#tab=", "#drawing=____", "#picture=AAAA", "#picture=!",
+]  # fmt: skip
+
+
+@pytest.fixture
+def copying(open_page):
+    """A page that may write to the clipboard."""
+    return open_page(permissions=["clipboard-read", "clipboard-write"])
+
+
+def copied(page, name="Copy link") -> str:
+    page.get_by_role("button", name=name, exact=True).click()
+    expect(page.get_by_text("Copied. Whoever opens it")).to_be_visible()
+    return page.evaluate("navigator.clipboard.readText()")
+
+
+def strokes(page) -> str:
+    return page.evaluate("JSON.parse(sessionStorage.getItem('mnist-lab-pad')).strokes")
+
+
+def test_a_link_brings_tab_weights_and_on_request_the_drawing(copying, open_page):
+    draw(copying, DRAWINGS[4])
+    expect_read(copying, 4)
+    copying.get_by_label("Weights that read").click()
+    copying.get_by_role("option", name="Tutorial").click()
+    plain = copied(copying)
+    assert plain.split("#")[1] == "tab=draw&weights=tutorial"
+    whole = copied(copying, "Copy it with my drawing")
+    path = whole.split("/", 3)[3]
+    other = open_page(f"/{path}", permissions=["clipboard-read", "clipboard-write"])
+    expect_read(other, 4)
+    expect(other.get_by_label("Weights that read")).to_have_value("Tutorial, shipped")
+    assert strokes(other) == strokes(copying)
+    copied(other)
+    assert copied(other, "Copy it with my drawing") == whole
+
+
+def test_a_link_to_another_tab_opens_it_and_its_reload_keeps_what_was_drawn_since(open_page):
+    page = open_page("/#tab=train&drawing=D6DILQC0HCNc")
+    expect(page.get_by_role("tab", name="Train")).to_have_attribute("aria-selected", "true")
+    page.get_by_role("tab", name="Draw").click()
+    expect(page.locator(".pad-hint")).to_be_hidden()
+    page.keyboard.press("Escape")
+    draw(page, DRAWINGS[0])
+    expect_read(page, 0)
+    page.reload()
+    expect_read(page, 0)
+    page.go_back()
+    expect(page.get_by_role("tab", name="Train")).to_have_attribute("aria-selected", "true")
+    page.get_by_role("tab", name="Draw").click()
+    expect_read(page, 0)
+
+
+def test_a_link_brings_the_moment_and_the_cell_of_the_test_digits(copying, open_page, mnist_dir):
+    copying.get_by_label("Weights that read").click()
+    copying.get_by_role("option", name="Tutorial").click()
+    copying.get_by_role("tab", name="Test digits").click()
+    copying.get_by_role("slider", name="Time", exact=True).press("Home", timeout=PATIENCE)
+    copying.get_by_role("button", name="of the 4s read as 9").click(timeout=PATIENCE)
+    expect(copying.get_by_role("button", name="4s read as 9: show all")).to_be_visible()
+    fragment = copied(copying).split("#")[1]
+    assert fragment == "tab=test&weights=tutorial&digits=tutorial.0.4.9"
+    other = open_page(f"/#{fragment}")
+    expect(other.locator(".digit-summary")).to_contain_text("untrained", timeout=PATIENCE)
+    expect(other.get_by_role("button", name="4s read as 9: show all")).to_be_visible()
+
+
+@pytest.mark.parametrize("what", ["strokes", "picture"])
+def test_the_drawing_that_train_reads_as_it_learns_is_in_its_link_to_the_pixel(
+    copying, open_page, what
+):
+    if what == "strokes":
+        draw_and_wait(copying, DRAWINGS[7])
+    else:
+        written, content = Image.new("L", (280, 280), 255), io.BytesIO()
+        ImageDraw.Draw(written).line([(70, 60), (200, 55), (120, 230)], fill=0, width=20)
+        written.save(content, "PNG")
+        copying.locator(".pad-file").set_input_files(
+            {"name": "seven.png", "mimeType": "image/png", "buffer": content.getvalue()}
+        )
+    expect_read(copying, 7)
+    copying.get_by_role("tab", name="Train").click()
+    shown = '.run-reading [alt^="Your drawing"]'
+    pixels = copying.locator(shown).get_attribute("src")
+    assert "#" + copied(copying).split("#")[1] == "#tab=train&weights=modern"
+    whole = copied(copying, "Copy it with my drawing")
+    path = whole.split("/", 3)[3]
+    other = open_page(f"/{path}", permissions=["clipboard-read", "clipboard-write"])
+    assert other.locator(shown).get_attribute("src") == pixels
+    copied(other)
+    assert copied(other, "Copy it with my drawing") == whole
+
+
+@pytest.mark.parametrize("fragment", WRONG)
+def test_a_wrong_link_is_one_sentence_and_the_page_works(open_page, fragment):
+    page = open_page(f"/{fragment}")
+    expect(page.get_by_text("This link says nothing that this page knows")).to_be_visible()
+    draw(page, DRAWINGS[7])
+    expect_read(page, 7)
+    expect(page.get_by_text("This link says nothing that this page knows")).to_be_hidden()
+
+
+def test_where_the_clipboard_is_refused_the_address_is_there_to_copy(page):
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page.get_by_role("button", name="Copy link", exact=True).click()
+    field = page.get_by_label("Link to this page")
+    expect(field).to_be_focused()
+    assert field.input_value().endswith("#tab=draw&weights=modern")

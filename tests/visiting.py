@@ -1,0 +1,162 @@
+"""What visitors do: draw with the mouse, press what is there, or pass the page by.
+
+The pages are those of the `open_page` fixture, which fails a test on any toast, error in the
+console or error of a script that it did not ask for: `expect_toast` asks for a toast, `allow` for
+whatever contains a text.
+"""
+
+import http.client
+import json
+import math
+import re
+import urllib.parse
+
+from playwright.sync_api import Page, expect
+
+from mnist_core.config import TUTORIAL
+from mnist_core.runs.folder import new_visitor
+
+PATIENCE = 300_000
+"""Milliseconds for what takes long on a slow machine."""
+
+
+def arc(x, y, rx, ry, start, end, count=10):
+    """Points on an ellipse, degrees clockwise from the right, y down."""
+    turn = [math.radians(start + (end - start) * i / count) for i in range(count + 1)]
+    return [[x + rx * math.cos(t), y + ry * math.sin(t)] for t in turn]
+
+
+DRAWINGS = {
+    0: [arc(0.5, 0.5, 0.22, 0.35, -90, 270)],
+    1: [[[0.52, 0.15], [0.5, 0.5], [0.48, 0.85]]],
+    2: [[*arc(0.5, 0.33, 0.2, 0.18, -170, 30), [0.3, 0.85], [0.75, 0.84]]],
+    3: [[*arc(0.48, 0.32, 0.2, 0.17, -150, 90), *arc(0.48, 0.67, 0.22, 0.18, -90, 150)]],
+    4: [[[0.35, 0.15], [0.28, 0.55], [0.72, 0.53]], [[0.62, 0.2], [0.6, 0.88]]],
+    7: [[[0.25, 0.2], [0.72, 0.18], [0.45, 0.86]]],
+}
+
+
+def draw(page: Page, strokes, shown=None, lift=True) -> None:
+    """Write with the mouse, as a hand does: many small moves. The pad may be `shown` in a frame."""
+    canvas = (shown or page).locator(".pad-canvas")
+    canvas.hover()  # when it has come to rest: a page still moves while it is loaded
+    box = canvas.bounding_box()
+    for number, stroke in enumerate(strokes, 1):
+        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
+        page.mouse.move(*places[0])
+        page.mouse.down()
+        for place in places[1:]:
+            page.mouse.move(*place, steps=3)
+        if lift or number < len(strokes):
+            page.mouse.up()
+
+
+def draw_and_wait(page: Page, strokes) -> None:
+    """`draw`, until the whole drawing is read: a part of it may look like the same digit."""
+    with page.expect_response(
+        lambda answer: '"unfinished":false' in (answer.request.post_data or "")
+    ):
+        draw(page, strokes)
+
+
+def expect_read(page: Page, digit: int) -> None:
+    expect(page.locator(".pad-digit:visible")).to_have_text(str(digit))
+    expect(page.locator(".pad .bar-first")).to_have_text(re.compile(rf"^{digit}\s*\d"))
+
+
+def expect_toast(page: Page, text: str) -> None:
+    """A message is shown that has this text in it; and may be."""
+    allow(page, text)
+    expect(page.locator(".toast-body").filter(has_text=text)).to_be_visible(timeout=PATIENCE)
+
+
+def allow(page: Page, text: str) -> None:
+    """Let toasts and errors that have this text in them be no failure of the test."""
+    page.allowed.append(text)
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click(timeout=PATIENCE)
+
+
+def open_tab(page: Page, place: int) -> None:
+    """Open a tab by its place, and all that is folded away in it."""
+    page.get_by_role("tab").nth(place).click()
+    closed = page.locator("button.label-wrap:not(.open):visible")
+    while closed.count():
+        closed.first.click()
+
+
+def open_settings(page: Page) -> None:
+    """Unfold the settings of the Train tab, those too that few need."""
+    page.locator(".run-change[aria-expanded=false]").click()
+    page.locator(".run-settings summary").click()
+
+
+class Visitor:
+    """Somebody with a token and plain HTTP, who need not go by the page."""
+
+    def __init__(self, server, page=None):
+        """`page` is what another's page was told already."""
+        self.server, self.token, self._sessions = server, new_visitor(), 0
+        self.page = page or json.loads(self.ask("/config")[1])
+
+    def ask(self, path, body=None, headers=None):
+        """Status and text of the answer; `body` is bytes or what becomes JSON."""
+        address = urllib.parse.urlsplit(self.server.url)
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+        if body is not None and not isinstance(body, bytes):
+            body, headers = json.dumps(body).encode(), {"Content-Type": "application/json"}
+        connection.request("GET" if body is None else "POST", path, body, headers or {})
+        answer = connection.getresponse()
+        text = answer.read().decode("utf-8", "replace")
+        connection.close()
+        return answer.status, text
+
+    def ask_component(self, function, data):
+        component = next(
+            c["id"] for c in self.page["components"] if function in c["props"].get("server_fns", ())
+        )
+        body = {"session_hash": "x", "component_id": component, "fn_name": function}
+        return self.ask("/gradio_api/component_server/", {**body, "data": data})
+
+    def look(self, run_id=None):
+        """What the Train tab shows them."""
+        kept = {"run_id": run_id, "at": 1e12, "overlaid": [run_id]} if run_id else None
+        page = [self.token, kept, 0]
+        asked = {"page": page, "epochs": 3, "drawing": None, "marks": {}, "points": {}}
+        status, text = self.ask_component("look", asked)
+        assert status == 200
+        return text
+
+    def call(self, name, values, event=None):
+        """One of the page's own events, past the page."""
+        number = next(d["id"] for d in self.page["dependencies"] if d["api_name"] == name)
+        self._sessions += 1
+        body = {"data": values, "fn_index": number, "session_hash": f"{self.token}{self._sessions}"}
+        return self.ask("/gradio_api/run/predict", {**body, "event_data": event})
+
+    def act(self, action, run_id="", value=None):
+        event = {"action": action, "run_id": run_id, "value": value}
+        settings = {"settings": TUTORIAL.to_dict(), "device": "cpu"}
+        return self.call("act", [self.token, None], {**event, **settings})
+
+    def send_file(self, content, name="mine.pt"):
+        status, text = self.ask("/gradio_api/upload", *multipart([(name, content)]))
+        assert status == 200
+        return self.upload(json.loads(text)[0], name)
+
+    def upload(self, path, name="mine.pt"):
+        file = {"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}}
+        return self.call("upload", [self.token, [file]])
+
+
+def multipart(files, fields=()):
+    """The body of a form and its headers."""
+    parts = [f'name="{name}"\r\n\r\n{value}'.encode() for name, value in fields]
+    parts += [
+        f'name="files"; filename="{name}"\r\nContent-Type: image/png\r\n\r\n'.encode() + content
+        for name, content in files
+    ]
+    body = b"".join(b"--XX\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in parts)
+    return body + b"--XX--\r\n", {"Content-Type": "multipart/form-data; boundary=XX"}
