@@ -6,23 +6,32 @@ in the environment a missing browser is a failure instead.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import random
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import hypothesis
 import pytest
+from servers import PATIENCE_SECONDS, Server, StartServer, servers
 
-ROOT = Path(__file__).parent.parent
-START_SECONDS = 120
+hypothesis.settings.register_profile(
+    "the same everywhere",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[
+        hypothesis.HealthCheck.too_slow,
+        hypothesis.HealthCheck.data_too_large,
+    ],
+)
+hypothesis.settings.load_profile("the same everywhere")
+
 BROWSER_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -44,18 +53,12 @@ BROWSERS = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Server:
-    """The app in a process of its own, on a port of this machine alone."""
-
-    url: str
-    process: subprocess.Popen[bytes]
-    log: Path
-    data_dir: Path
-    runs_dir: Path
-
-
-StartServer = Callable[..., Server]
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """What draws at random draws the same, whichever tests ran before."""
+    random.seed(2026)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(2026)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -86,7 +89,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
     `program` starts it, app.py unless given. Each call starts another process, with a runs folder
     of its own; all end with the file of tests, since each takes a gigabyte.
     """
-    with _servers(tmp_path_factory) as start:
+    with servers(tmp_path_factory) as start:
         yield start
 
 
@@ -94,33 +97,8 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The app that most tests share; it has MNIST where `mnist_dir` has."""
     folder = Path(os.environ.get("MNIST_DATA_DIR") or "none")
-    with _servers(tmp_path_factory) as start:
+    with servers(tmp_path_factory) as start:
         yield start(folder.resolve() if _has_mnist(folder) else None)
-
-
-@contextmanager
-def _servers(folders: pytest.TempPathFactory) -> Iterator[StartServer]:
-    started: list[Server] = []
-
-    def start(
-        data_dir: Path | None = None, program: Sequence[str] = ("app.py",), **environment: str
-    ) -> Server:
-        folder = folders.mktemp("server")
-        server = _start(folder, data_dir or folder / "data", program, environment)
-        started.append(server)
-        return server
-
-    yield start
-    for server in started:
-        server.process.terminate()
-    for server in started:
-        try:
-            server.process.wait(10)
-        except subprocess.TimeoutExpired:
-            server.process.kill()
-        if hasattr(os, "killpg"):  # what it has forked holds its own pipes open
-            with suppress(ProcessLookupError):
-                os.killpg(server.process.pid, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -132,6 +110,31 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def children() -> Callable[[], set[multiprocessing.process.BaseProcess]]:
+    """`children()`: the processes that this test has started and that have not ended."""
+    before = {*multiprocessing.active_children()}
+    return lambda: {*multiprocessing.active_children()} - before
+
+
+@pytest.fixture
+def visitor() -> str:
+    """A new visitor's token."""
+    from mnist_core.runs.folder import new_visitor
+
+    return new_visitor()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The clock of runs: it stands until a test says `clock.seconds += …`."""
+    from mnist_core.runs import run
+
+    clock = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(run, "time", SimpleNamespace(monotonic=lambda: clock.seconds))
+    return clock
 
 
 @pytest.fixture
@@ -182,13 +185,14 @@ def open_scheduler(tmp_path: Path):  # type: ignore[no-untyped-def]
 def browser():  # type: ignore[no-untyped-def]
     """Headless Chromium (a playwright Browser), looked for in CHROMIUM and the usual places."""
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import expect, sync_playwright
     except ImportError:
         _no_browser("playwright is not installed")
     with sync_playwright() as playwright:
         path = chromium() or playwright.chromium.executable_path
         if not Path(path).exists():
             _no_browser("no Chromium found: set CHROMIUM to one")
+        expect.set_options(timeout=1000 * PATIENCE_SECONDS)
         browser = playwright.chromium.launch(executable_path=path, args=BROWSER_FLAGS)
         yield browser
         browser.close()
@@ -237,7 +241,7 @@ def open_page(browser, server: Server):  # type: ignore[no-untyped-def]
         page = opened.new_page()
         listen(page)
         pages.append(page)
-        page.set_default_timeout(1000 * START_SECONDS)
+        page.set_default_timeout(1000 * PATIENCE_SECONDS)
         page.goto(url + path)
         page.get_by_role("tab").first.wait_for()
         page.locator(".pad .bar").last.wait_for(state="attached")  # its scripts have run
@@ -255,57 +259,6 @@ def open_page(browser, server: Server):  # type: ignore[no-untyped-def]
 def page(open_page):  # type: ignore[no-untyped-def]
     """A new visitor's page of the shared server, 1280 × 900."""
     return open_page(viewport={"width": 1280, "height": 900})
-
-
-def _start(
-    folder: Path, data_dir: Path, program: Sequence[str], environment: dict[str, str]
-) -> Server:
-    port = free_port()
-    server = Server(
-        url=f"http://127.0.0.1:{port}",
-        data_dir=data_dir,
-        runs_dir=folder / "runs",
-        log=folder / "log.txt",
-        process=subprocess.Popen(
-            [sys.executable, str(ROOT / program[0]), *program[1:]],
-            cwd=folder,
-            env={
-                **os.environ,
-                "MNIST_DATA_DIR": str(data_dir),
-                "MNIST_RUNS_DIR": str(folder / "runs"),
-                "GRADIO_SERVER_NAME": "127.0.0.1",
-                "GRADIO_SERVER_PORT": str(port),
-                "GRADIO_ANALYTICS_ENABLED": "False",
-                "GRADIO_TEMP_DIR": str(folder / "uploads"),
-                "HF_HUB_OFFLINE": "1",
-                **environment,
-            },
-            stdout=(folder / "log.txt").open("wb"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        ),
-    )
-    deadline = time.monotonic() + START_SECONDS
-    while not _answers(server.url):
-        if server.process.poll() is not None or time.monotonic() > deadline:
-            server.process.kill()
-            pytest.fail(f"the app did not start:\n{server.log.read_text()}")
-        time.sleep(0.1)
-    return server
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=START_SECONDS):
-            return True
-    except OSError:
-        return False
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _has_mnist(folder: Path) -> bool:

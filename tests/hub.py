@@ -11,8 +11,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -51,6 +54,25 @@ class Hub(ThreadingHTTPServer):
         self.models: dict[str, dict[str, bytes]] = {}
         self.hardware: dict[str, str] = {}
         self.objects: dict[str, bytes] = {}  # uploaded by Git LFS, by SHA-256
+
+
+@contextmanager
+def serving() -> Iterator[Hub]:
+    with Hub() as hub:
+        threading.Thread(target=hub.serve_forever, daemon=True).start()
+        yield hub
+        hub.shutdown()
+
+
+def environment(url: str) -> dict[str, str]:
+    """This process's own, for a client of that Hub alone.
+
+    By itself the client sends binaries to the Hub's xet storage, for which no stand-in is short. So
+    it takes the older way of the same files, Git LFS.
+    """
+    foreign = re.compile("HF_|.*_PROXY$", re.IGNORECASE)
+    ours = {name: value for name, value in os.environ.items() if not foreign.match(name)}
+    return ours | {"HF_ENDPOINT": url, "HF_HUB_DISABLE_XET": "1"}
 
 
 def device_code(hub: Hub, body: bytes) -> Any:

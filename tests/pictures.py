@@ -33,6 +33,31 @@ def canvas(digit=4, size=280, longest=170, pen=18, at=None, seed=3):
     return picture.resize((size, size), Image.Resampling.BOX)
 
 
+def png(picture):
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def seven(size=200, pen=16):
+    """The 7 of `visiting.DRAWINGS`, in black on white, mode L."""
+    picture = Image.new("L", (size, size), 255)
+    corners = [(0.25 * size, 0.2 * size), (0.72 * size, 0.18 * size), (0.45 * size, 0.86 * size)]
+    ImageDraw.Draw(picture).line(corners, fill=0, width=pen, joint="curve")
+    return picture
+
+
+def sideways_seven():
+    """A photo-like JPEG of a 7, dark on light, lying on its side as its EXIF says."""
+    picture = Image.new("RGB", (600, 800), (225, 220, 210))
+    corners = [(150, 200), (430, 190), (270, 650)]
+    ImageDraw.Draw(picture).line(corners, fill=(40, 40, 60), width=34, joint="curve")
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6  # to be turned a quarter clockwise
+    picture.rotate(90, expand=True).save(file, "JPEG", exif=exif)
+    return file.getvalue()
+
+
 def png_header(width, height):
     """A PNG that claims to be that large and holds nothing."""
 

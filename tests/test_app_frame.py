@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import pytest
 from conftest import BROWSER_FLAGS, LISTENING, chromium
 from playwright.sync_api import expect
-from visiting import DRAWINGS, PATIENCE, draw, expect_read
+from servers import PATIENCE_SECONDS
+from visiting import ARRIVED, DRAWINGS, draw, expect_read, stop
 
 REFUSALS = {
     "third party": {"profile": {"cookie_controls_mode": 1, "block_third_party_cookies": True}},
@@ -32,8 +33,10 @@ def another_site(frame_url):
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as site:
         threading.Thread(target=site.serve_forever, daemon=True).start()
-        yield f"http://localhost:{site.server_port}/"
-        site.shutdown()
+        try:
+            yield f"http://localhost:{site.server_port}/"
+        finally:
+            site.shutdown()
 
 
 @pytest.mark.parametrize(("refused", "framed"), [("third party", True), ("everything", False)])
@@ -43,11 +46,11 @@ def test_everything_works_for_as_long_as_the_page_is_open_and_says_so(
     (tmp_path / "Default").mkdir()
     (tmp_path / "Default" / "Preferences").write_text(json.dumps(REFUSALS[refused]))
     errors = []
-    with another_site(server.url) as site:
-        context = browser.browser_type.launch_persistent_context(
-            tmp_path, executable_path=chromium(), args=BROWSER_FLAGS,
-            viewport={"width": 1250, "height": 2050},
-        )  # fmt: skip
+    with another_site(server.url) as site, browser.browser_type.launch_persistent_context(
+        tmp_path, executable_path=chromium(), args=BROWSER_FLAGS,
+        viewport={"width": 1250, "height": 2050},
+    ) as context:  # fmt: skip
+        context.set_default_timeout(1000 * PATIENCE_SECONDS)
         context.add_init_script(LISTENING)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -55,22 +58,16 @@ def test_everything_works_for_as_long_as_the_page_is_open_and_says_so(
         page.on("dialog", lambda dialog: dialog.accept())
         page.goto(site if framed else server.url)
         ours = page.frame_locator("iframe") if framed else page
-        expect(ours.get_by_text("Your browser keeps nothing")).to_be_visible(timeout=PATIENCE)
-        expect(ours.locator(".pad-hint")).to_be_visible(timeout=PATIENCE)
+        expect(ours.get_by_text("Your browser keeps nothing")).to_be_visible()
+        ours.locator(ARRIVED[0]).wait_for()
         draw(page, DRAWINGS[7], ours)
         expect_read(ours, 7)
         ours.get_by_role("group", name="The digit it really was").get_by_text("7").click()
         expect(ours.locator(".own-said")).to_have_text("1 · read right 1 → 1")
         ours.get_by_role("tab", name="Train").click()
-        expect(ours.locator(".run-reading")).to_contain_text("Your drawing", timeout=PATIENCE)
-        ours.get_by_role("button", name="Train", exact=True).click(timeout=PATIENCE)
-        ours.get_by_role("button", name="Stop", exact=True).click(timeout=PATIENCE)
-        ours.locator("[data-action=delete]").click(timeout=PATIENCE)
-        expect(ours.locator(".run-table")).to_contain_text("None yet", timeout=PATIENCE)
-        context.close()
+        expect(ours.locator(".run-reading")).to_contain_text("Your drawing")
+        ours.get_by_role("button", name="Train", exact=True).click()
+        stop(page, ours)
+        ours.locator("[data-action=delete]").click()
+        expect(ours.locator(".run-table")).to_contain_text("None yet")
     assert not errors
-
-
-def test_where_the_browser_keeps_things_the_page_does_not_say_that_it_forgets(page):
-    expect(page.locator(".pad-hint")).to_be_visible()
-    expect(page.get_by_text("Your browser keeps nothing")).to_be_hidden()

@@ -1,13 +1,10 @@
 """The link to what is on the page: copied, opened by another visitor, refused when it is wrong."""
 
-import io
-
 import pytest
-from PIL import Image, ImageDraw
+from pictures import png, seven
 from playwright.sync_api import expect
-from visiting import DRAWINGS, PATIENCE, draw, draw_and_wait, expect_read
-
-expect.set_options(timeout=60_000)
+from training_runs import until
+from visiting import DRAWINGS, choose_weights, draw, draw_and_wait, expect_read, reload
 
 WRONG = [
     "#nonsense", "#tab=nowhere", "#weights=../../x", "#drawing=A", "#drawing=AAAA_AAA", "#x=1",
@@ -22,9 +19,17 @@ def copying(open_page):
 
 
 def copied(page, name="Copy link") -> str:
+    page.evaluate("navigator.clipboard.writeText('')")
     page.get_by_role("button", name=name, exact=True).click()
     expect(page.get_by_text("Copied. Whoever opens it")).to_be_visible()
+    until(lambda: page.evaluate("navigator.clipboard.readText()"))
     return page.evaluate("navigator.clipboard.readText()")
+
+
+def expect_link(page, fragment) -> None:
+    """The page's link is that, as soon as the weights that were chosen are in it."""
+    page.wait_for_function("said => mnistLink.address().split('#')[1] === said", arg=fragment)
+    assert copied(page).split("#")[1] == fragment
 
 
 def strokes(page) -> str:
@@ -34,10 +39,8 @@ def strokes(page) -> str:
 def test_a_link_brings_tab_weights_and_on_request_the_drawing(copying, open_page):
     draw(copying, DRAWINGS[4])
     expect_read(copying, 4)
-    copying.get_by_label("Weights that read").click()
-    copying.get_by_role("option", name="Tutorial").click()
-    plain = copied(copying)
-    assert plain.split("#")[1] == "tab=draw&weights=tutorial"
+    choose_weights(copying, "Tutorial")
+    expect_link(copying, "tab=draw&weights=tutorial")
     whole = copied(copying, "Copy it with my drawing")
     path = whole.split("/", 3)[3]
     other = open_page(f"/{path}", permissions=["clipboard-read", "clipboard-write"])
@@ -56,7 +59,7 @@ def test_a_link_to_another_tab_opens_it_and_its_reload_keeps_what_was_drawn_sinc
     page.keyboard.press("Escape")
     draw(page, DRAWINGS[0])
     expect_read(page, 0)
-    page.reload()
+    reload(page)
     expect_read(page, 0)
     page.go_back()
     expect(page.get_by_role("tab", name="Train")).to_have_attribute("aria-selected", "true")
@@ -65,16 +68,15 @@ def test_a_link_to_another_tab_opens_it_and_its_reload_keeps_what_was_drawn_sinc
 
 
 def test_a_link_brings_the_moment_and_the_cell_of_the_test_digits(copying, open_page, mnist_dir):
-    copying.get_by_label("Weights that read").click()
-    copying.get_by_role("option", name="Tutorial").click()
+    choose_weights(copying, "Tutorial")
     copying.get_by_role("tab", name="Test digits").click()
-    copying.get_by_role("slider", name="Time", exact=True).press("Home", timeout=PATIENCE)
-    copying.get_by_role("button", name="of the 4s read as 9").click(timeout=PATIENCE)
+    copying.get_by_role("slider", name="Time", exact=True).press("Home")
+    copying.get_by_role("button", name="of the 4s read as 9").click()
     expect(copying.get_by_role("button", name="4s read as 9: show all")).to_be_visible()
-    fragment = copied(copying).split("#")[1]
-    assert fragment == "tab=test&weights=tutorial&digits=tutorial.0.4.9"
+    fragment = "tab=test&weights=tutorial&digits=tutorial.0.4.9"
+    expect_link(copying, fragment)
     other = open_page(f"/#{fragment}")
-    expect(other.locator(".digit-summary")).to_contain_text("untrained", timeout=PATIENCE)
+    expect(other.locator(".digit-summary")).to_contain_text("untrained")
     expect(other.get_by_role("button", name="4s read as 9: show all")).to_be_visible()
 
 
@@ -85,17 +87,14 @@ def test_the_drawing_that_train_reads_as_it_learns_is_in_its_link_to_the_pixel(
     if what == "strokes":
         draw_and_wait(copying, DRAWINGS[7])
     else:
-        written, content = Image.new("L", (280, 280), 255), io.BytesIO()
-        ImageDraw.Draw(written).line([(70, 60), (200, 55), (120, 230)], fill=0, width=20)
-        written.save(content, "PNG")
         copying.locator(".pad-file").set_input_files(
-            {"name": "seven.png", "mimeType": "image/png", "buffer": content.getvalue()}
+            {"name": "seven.png", "mimeType": "image/png", "buffer": png(seven(280, 20))}
         )
     expect_read(copying, 7)
     copying.get_by_role("tab", name="Train").click()
     shown = '.run-reading [alt^="Your drawing"]'
     pixels = copying.locator(shown).get_attribute("src")
-    assert "#" + copied(copying).split("#")[1] == "#tab=train&weights=modern"
+    expect_link(copying, "tab=train&weights=modern")
     whole = copied(copying, "Copy it with my drawing")
     path = whole.split("/", 3)[3]
     other = open_page(f"/{path}", permissions=["clipboard-read", "clipboard-write"])
@@ -106,11 +105,12 @@ def test_the_drawing_that_train_reads_as_it_learns_is_in_its_link_to_the_pixel(
 
 @pytest.mark.parametrize("fragment", WRONG)
 def test_a_wrong_link_is_one_sentence_and_the_page_works(open_page, fragment):
+    said = "This link says nothing that this page knows"
     page = open_page(f"/{fragment}")
-    expect(page.get_by_text("This link says nothing that this page knows")).to_be_visible()
+    expect(page.get_by_text(said)).to_be_visible()
     draw(page, DRAWINGS[7])
     expect_read(page, 7)
-    expect(page.get_by_text("This link says nothing that this page knows")).to_be_hidden()
+    expect(page.get_by_text(said)).to_be_hidden()
 
 
 def test_where_the_clipboard_is_refused_the_address_is_there_to_copy(page):

@@ -5,14 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-
-pytest.importorskip("playwright")
 from playwright.sync_api import Page, expect
-from visiting import DRAWINGS, PATIENCE, Visitor, draw, expect_read
+from visiting import DRAWINGS, choose_weights, draw, expect_read, reload
 
 from mnist_core.digits.own import read_own
-
-expect.set_options(timeout=60_000)
 
 ODD_TWO = DRAWINGS[7]
 """A hand in which this is a 2; the shipped networks are sure that it is a 7."""
@@ -41,7 +37,7 @@ def test_what_was_corrected_is_read_so_from_then_on_and_says_why(page):
     page.keyboard.press("Escape")
     draw(page, [[[x + 0.02, 0.9 * y] for x, y in stroke] for stroke in ODD_TWO])
     expect_read(page, 2)
-    page.reload()
+    reload(page)
     expect(thumbnails(page)).to_have_count(1)
     page.keyboard.press("Escape")
     draw(page, ODD_TWO)
@@ -115,7 +111,7 @@ def test_where_the_browser_keeps_nothing_they_are_there_until_it_is_closed(open_
     page.context.add_init_script(
         "Object.defineProperty(window, 'indexedDB', { get() { throw 0 } })"
     )
-    page.reload()
+    reload(page)
     draw(page, ODD_TWO)
     expect_read(page, 7)
     say_it_was(page, 2)
@@ -133,25 +129,6 @@ def test_two_visitors_do_not_share_them(open_page):
     expect(thumbnails(other)).to_have_count(0)
 
 
-def test_drawings_that_the_server_has_forgotten_are_sent_again_and_hostile_ones_refused(server):
-    visitor = Visitor(server)
-    sent = {"strokes": ODD_TWO, "weights": "modern", "own": "0" * 64}
-    answer = json.loads(visitor.ask_component("read_drawing", sent)[1])
-    assert (answer["reading"], answer["unknown"]) == ("7", True)
-    ask = {"drawings": [{"strokes": [["x"]], "label": 1}], "weights": "modern"}
-    status, text = visitor.ask_component("keep_own", ask)
-    assert status == 200
-    assert "Nothing was taken" in json.loads(text)["remark"]
-
-
-def test_the_api_reads_by_ones_own_drawings_as_well(server):
-    client = pytest.importorskip("gradio_client").Client(server.url, verbose=False)
-    own = [{"strokes": ODD_TWO, "label": 2}]
-    assert client.predict(ODD_TWO, api_name="/read_strokes")["reading"] == "7"
-    answer = client.predict(ODD_TWO, own, api_name="/read_strokes")
-    assert (answer["reading"], answer["own"]) == ("2", 0)
-
-
 def test_taught_weights_read_the_hand_when_the_drawings_are_forgotten(page, mnist_dir):
     """And before that, they are among the sets of Test digits; what was taught is judged, and the
     run is offered no step that would begin it without them."""
@@ -165,13 +142,13 @@ def test_taught_weights_read_the_hand_when_the_drawings_are_forgotten(page, mnis
     page.get_by_role("tab", name="Test digits").click()
     page.get_by_label("Digits", exact=True).click()
     page.get_by_role("option", name="My digits").click()
-    expect(page.locator(".digit-cell")).to_have_count(1, timeout=PATIENCE)
+    expect(page.locator(".digit-cell")).to_have_count(1)
     page.get_by_role("tab", name="Draw").click()
     page.get_by_role("button", name="Teach it mine").click()
     expect(page.get_by_role("tab", name="Train")).to_have_attribute("aria-selected", "true")
-    expect(page.locator(".run-sentence")).to_contain_text("after 4 epochs", timeout=PATIENCE)
+    expect(page.locator(".run-sentence")).to_contain_text("after 4 epochs")
     said = page.locator(".run-said")
-    expect(said).to_contain_text("Your digits: 1 of 2 read right before, 1 now", timeout=PATIENCE)
+    expect(said).to_contain_text("Your digits: 1 of 2 read right before, 1 now")
     expect(said).to_contain_text("MNIST: 98.28 % before, 98.")
     expect(page.get_by_role("cell", name="1 of 2")).to_be_visible()
     expect(page.locator("[data-part=next] [data-action]")).to_have_text(["Draw with it"])
@@ -181,8 +158,3 @@ def test_taught_weights_read_the_hand_when_the_drawings_are_forgotten(page, mnis
     expect_read(page, 4)
     choose_weights(page, "Taught mine 1")
     expect_read(page, 1)
-
-
-def choose_weights(page: Page, name: str) -> None:
-    page.locator(".page-weights input").click()
-    page.get_by_role("option", name=name).click()

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from servers import PATIENCE_SECONDS
 
 from mnist_core.errors import BusyError
 from mnist_core.page.bounded import MOST_UNDER_WAY, bounded
@@ -21,7 +22,7 @@ class Work:
             self.calls.append(number)
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
-        assert self.gate.wait(30)
+        assert self.gate.wait(PATIENCE_SECONDS)
         with self.lock:
             self.at_once -= 1
         return number * number

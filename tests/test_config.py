@@ -29,9 +29,15 @@ def test_a_setting_out_of_range_is_refused_with_its_name_value_and_range(field, 
         TrainConfig(**{field: value})
 
 
-def test_a_config_survives_the_way_through_plain_values():
-    config = TrainConfig(epochs=8, learning_rate=0.1, seed=7)
-    assert TrainConfig.from_dict(config.to_dict()) == config
+@pytest.mark.parametrize("field", ["epochs", "seed", "learning_rate", "recipe", "network"])
+@pytest.mark.parametrize(
+    "value",
+    [10**400, 10**5000, "x" * 10**6, [[]] * 1000, float("nan")],
+    ids=["large", "beyond printing", "long", "a list", "no number"],
+)
+def test_what_is_said_of_a_bad_setting_is_short(field, value):
+    with pytest.raises(ConfigError, match=r"^.{10,200}$"):
+        TrainConfig(**{field: value})
 
 
 @pytest.mark.parametrize("values", [{}, None, [], {**TUTORIAL.to_dict(), "extra": 1}])

@@ -10,7 +10,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import threading
 import urllib.error
 import urllib.request
 from importlib import metadata
@@ -18,10 +17,11 @@ from pathlib import Path
 
 import pytest
 from gradio_client import Client
-from hub import FIRST_COMMIT, TOKEN, Hub
+from hub import FIRST_COMMIT, TOKEN, environment, serving
 from packaging.requirements import Requirement
 from playwright.sync_api import expect
-from visiting import allow
+from servers import PATIENCE_SECONDS
+from visiting import DRAWINGS, allow, draw, expect_read, stop
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -29,30 +29,21 @@ COMMANDS = re.findall(r"(?:^|`)(hf \w.*?)(?:`|$)", README, re.MULTILINE)
 SPACE = "YOU/mnist-lab"
 NEEDED = ["app.py", "README.md", "LICENSE", "requirements.txt", "mnist_core", "weights"]
 STRANGE = [".env", ".venv/x.py", "notes.txt", "data/MNIST/raw/x", "runs/a/checkpoint.pt"]
-SEVEN = [[[0.25, 0.2], [0.72, 0.18], [0.45, 0.86]]]
-PATIENCE = 120_000
 
 
 @pytest.fixture(scope="module")
 def hub():
     """The stand-in, serving."""
-    with Hub() as hub:
-        threading.Thread(target=hub.serve_forever, daemon=True).start()
+    with serving() as hub:
         yield hub
-        hub.shutdown()
 
 
 @pytest.fixture(scope="module")
 def client(hub, tmp_path_factory):
     """`client(folder)` runs the README's commands there, to the first that fails; what it said."""
-    foreign = re.compile("HF_|.*_PROXY$", re.IGNORECASE)
-    environment = {name: value for name, value in os.environ.items() if not foreign.match(name)} | {
-        "HF_ENDPOINT": hub.url,
+    place = environment(hub.url) | {
         "HF_HOME": str(tmp_path_factory.mktemp("hf")),
         "HF_HUB_DISABLE_UPDATE_CHECK": "1",  # which asks PyPI
-        # By itself the client sends binaries to the Hub's xet storage, for which no stand-in is
-        # short. So it takes the older way of the same files, Git LFS.
-        "HF_HUB_DISABLE_XET": "1",
         "PYTHONUTF8": "1",
     }
     hf = shutil.which("hf", path=str(Path(sys.executable).parent))
@@ -62,7 +53,7 @@ def client(hub, tmp_path_factory):
         for command in COMMANDS:
             arguments = [hf, *shlex.split(command)[1:]]
             done = subprocess.run(
-                arguments, cwd=folder, env=environment, encoding="utf-8", timeout=300, **pipes
+                arguments, cwd=folder, env=place, encoding="utf-8", timeout=300, **pipes
             )
             if done.returncode:
                 break
@@ -161,8 +152,8 @@ def test_what_spaces_adds_to_the_requirements_stands_beside_them_without_conflic
 
 
 def test_what_has_arrived_answers_the_api(space):
-    client = Client(space.url, verbose=False, httpx_kwargs={"timeout": PATIENCE / 1000})
-    assert client.predict(SEVEN, api_name="/read_strokes")["digit"] == 7
+    client = Client(space.url, verbose=False, httpx_kwargs={"timeout": PATIENCE_SECONDS})
+    assert client.predict(DRAWINGS[7], api_name="/read_strokes")["digit"] == 7
 
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
@@ -170,19 +161,10 @@ def test_what_has_arrived_draws_trains_and_resumes(space, open_page, mnist_dir, 
     page = open_page(url=space.url, locale=locale)
     for text in ("https://huggingface.co/", "Space not found", "https://fonts."):
         allow(page, text)  # gradio's header of a Space asks the Hub about it
-    expect(page.locator(".pad .bar")).to_have_count(10, timeout=PATIENCE)  # it listens by now
-    box = page.locator(".pad-canvas").bounding_box()
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in SEVEN[0]]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=5)
-    page.mouse.up()
-    expect(page.locator(".pad-digit:visible")).to_have_text("7", timeout=PATIENCE)
-
-    trains, stopped = re.compile("images/s|每秒"), re.compile("Stopped after|并已保存")
+    draw(page, DRAWINGS[7])
+    expect_read(page, 7)
     page.get_by_role("tab").nth(1).click()
-    for action, said in (("train", trains), ("stop", stopped), ("resume", trains)):
-        page.locator(f"[data-action={action}]").click(timeout=PATIENCE)
-        expect(page.locator(".run-sentence")).to_contain_text(said, timeout=PATIENCE)
-    page.locator("[data-action=stop]").click()
+    for action in ("train", "resume"):
+        page.locator(f"[data-action={action}]").click()
+        expect(page.locator(".run-sentence")).to_contain_text(re.compile("images/s|每秒"))
+        stop(page)

@@ -3,16 +3,13 @@
 Not tried here: the Hub itself, its xet storage, and its page where one signs in.
 """
 
-import os
-import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 import yaml
-from hub import TOKEN, Hub
+from hub import TOKEN, environment, serving
 
 ROOT = Path(__file__).parent.parent
 FILES = {"README.md": b"---\nlicense: mit\n---\n", "model.safetensors": bytes(range(256)) * 40}
@@ -29,19 +26,14 @@ except MnistError as error:
 
 @pytest.fixture
 def hub():
-    with Hub() as hub:
-        threading.Thread(target=hub.serve_forever, daemon=True).start()
+    with serving() as hub:
         yield hub
-        hub.shutdown()
 
 
 def publish(url, token=TOKEN):
     """What was printed, and what was said on failing."""
-    foreign = re.compile("HF_|.*_PROXY$", re.IGNORECASE)
-    environment = {name: value for name, value in os.environ.items() if not foreign.match(name)}
-    environment |= {"HF_ENDPOINT": url, "HF_HUB_DISABLE_XET": "1"}
     command = [sys.executable, "-c", PUBLISH, token]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, env=environment(url), capture_output=True, text=True)
     return done.stdout.strip(), done.stderr.strip().splitlines()[-1:]
 
 

@@ -6,20 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from pictures import seven
+from visiting import DRAWINGS
 
 from mnist_core import read, train
 from mnist_core.errors import CheckpointError, ConfigError, DrawingError
 from mnist_core.history import EvalEvent
 
 ROOT = Path(__file__).parent.parent
-SEVEN = [[[0.25, 0.2], [0.72, 0.18], [0.45, 0.86]]]
+SEVEN = DRAWINGS[7]
 
 
 def test_a_drawing_is_read_in_each_of_its_forms(tmp_path):
-    picture = Image.new("L", (200, 200), 255)
-    ImageDraw.Draw(picture).line([(200 * x, 200 * y) for x, y in SEVEN[0]], 0, 16, joint="curve")
-    picture.save(tmp_path / "seven.png")
+    seven().save(tmp_path / "seven.png")
     strokes = read(SEVEN)
     forms = (tmp_path / "seven.png", str(tmp_path / "seven.png"),
              (tmp_path / "seven.png").read_bytes(), strokes.image)  # fmt: skip
@@ -53,7 +52,8 @@ def test_a_recipe_becomes_a_run_that_reads(mnist_dir, tmp_path):
 
 def test_the_package_itself_loads_nothing():
     code = (
-        "import sys, mnist_core; heavy = {'torch', 'numpy', 'mnist_core.reading'}\n"
+        "import sys, mnist_core\n"
+        "heavy = {'torch', 'numpy', 'gradio', 'mnist_core.reading'}\n"
         "assert not heavy & set(sys.modules)\n"
         "from mnist_core import read, train; assert 'torch' in sys.modules"
     )

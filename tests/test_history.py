@@ -13,18 +13,6 @@ def a_history():
     return history
 
 
-def test_a_history_survives_the_way_through_its_state_to_the_last_bit():
-    history = a_history()
-    again = History.from_state_dict(history.state_dict())
-    assert again.steps == history.steps
-    assert again.evaluations == history.evaluations
-    assert again.resumes == [640]
-
-
-def test_an_empty_history_survives_too():
-    assert History.from_state_dict(History().state_dict()).steps == []
-
-
 def test_seconds_is_the_time_of_the_last_event_of_either_kind():
     assert a_history().seconds == 1.5
     assert History().seconds == 0.0

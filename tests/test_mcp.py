@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import io
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,10 +10,10 @@ from pathlib import Path
 import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
-from PIL import Image, ImageDraw
+from pictures import png, seven
+from visiting import DRAWINGS
 
 ROOT = Path(__file__).parent.parent
-SEVEN = [[[0.25, 0.2], [0.72, 0.18], [0.45, 0.86]]]
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +53,10 @@ def test_the_two_endpoints_are_the_tools_and_explain_themselves(call):
 
 
 def test_an_assistant_reads_strokes_and_a_picture(call):
-    is_error, text = call("read_strokes", strokes=SEVEN)
+    is_error, text = call("read_strokes", strokes=DRAWINGS[7])
     assert not is_error, text
     assert "'reading': '7'" in text
-    picture = base64.b64encode(digit_png()).decode()
+    picture = base64.b64encode(png(seven())).decode()
     is_error, text = call("read_picture", picture=f"data:image/png;base64,{picture}")
     assert not is_error, text
     assert "'reading': '7'" in text
@@ -93,11 +92,3 @@ def test_what_it_needs_is_said_where_it_is_missing():
     )
     assert done.returncode == 2
     assert "pip install gradio[mcp]==6.31.0" in done.stderr
-
-
-def digit_png():
-    picture, file = Image.new("L", (200, 200), 255), io.BytesIO()
-    points = [(200 * x, 200 * y) for x, y in SEVEN[0]]
-    ImageDraw.Draw(picture).line(points, 0, 16, joint="curve")
-    picture.save(file, "PNG")
-    return file.getvalue()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from pictures import png, seven
 from PIL import Image, ImageDraw
+from visiting import DRAWINGS
 
 from mnist_core import reading
 from mnist_core.checkpoint import Checkpoint
@@ -16,7 +17,7 @@ from mnist_core.errors import CheckpointError, DrawingError
 from mnist_core.numpy_network import Answers
 from mnist_core.places import shipped_weights
 
-SEVEN = [[[0.25, 0.2], [0.72, 0.18], [0.45, 0.86]]]
+SEVEN = DRAWINGS[7]
 
 
 @dataclass
@@ -53,12 +54,8 @@ def test_a_seven_is_a_seven_wherever_and_however_large_it_is_drawn(recipe):
 
 
 def test_strokes_and_a_picture_of_them_read_alike():
-    picture = Image.new("L", (400, 400), 255)
-    ImageDraw.Draw(picture).line([(400 * x, 400 * y) for x, y in SEVEN[0]], fill=0, width=28)
-    file = io.BytesIO()
-    picture.save(file, "PNG")
     reader = reading.reader(shipped_weights("tutorial"))
-    assert reading.read_picture(reader, file.getvalue()).digit == 7
+    assert reading.read_picture(reader, png(seven(400, 28))).digit == 7
 
 
 def test_an_unsure_answer_names_the_rivals():
@@ -96,11 +93,10 @@ def test_a_slip_of_the_pen_is_too_small(drawn):
 def test_two_strokes_side_by_side_are_a_number_and_a_four_of_two_strokes_is_not():
     """Also for a network that takes everything for one digit: it is told by the gap."""
     eleven = [[[0.2, 0.2], [0.2, 0.8]], [[0.6, 0.2], [0.6, 0.8]]]
-    four = [[[0.35, 0.15], [0.28, 0.55], [0.72, 0.53]], [[0.62, 0.2], [0.6, 0.88]]]
     result = reading.read_strokes(says(d1=0.9), eleven)
     assert (result.reading, result.digit, result.remark) == ("11", None, "")
     assert [each.digit for each in result.digits] == [1, 1]
-    assert reading.read_strokes(says(d4=0.9), four).remark == ""
+    assert reading.read_strokes(says(d4=0.9), DRAWINGS[4]).remark == ""
 
 
 def test_several_digits_in_one_image_are_remarked_on():
@@ -128,13 +124,12 @@ def test_a_number_that_is_unsure_names_the_digit_and_its_rivals():
 
 
 def test_a_picture_without_ink_has_no_answer_and_a_broken_one_is_refused():
-    blank = io.BytesIO()
-    Image.new("L", (100, 100), 255).save(blank, "PNG")
-    result = reading.read_picture(says(d4=0.9), blank.getvalue())
+    blank = png(Image.new("L", (100, 100), 255))
+    result = reading.read_picture(says(d4=0.9), blank)
     assert result.digit is None
     assert result.remark
     with pytest.raises(DrawingError):
-        reading.read_picture(says(d4=0.9), blank.getvalue()[:40])
+        reading.read_picture(says(d4=0.9), blank[:40])
 
 
 @pytest.mark.parametrize("digit", range(10))
@@ -171,8 +166,6 @@ def test_a_picture_of_a_number_is_read_as_its_strokes_are():
     for line in [*four, *ones]:
         ImageDraw.Draw(picture).line(line, fill=0, width=20, joint="curve")
     ImageDraw.Draw(picture).ellipse((500, 30, 503, 33), fill=0)
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    result = reading.read_picture(reading.reader(shipped_weights("modern")), file.getvalue())
+    result = reading.read_picture(reading.reader(shipped_weights("modern")), png(picture))
     assert (result.reading, result.digit) == ("411", None)
     assert [each.image.shape for each in result.digits] == [(28, 28)] * 3

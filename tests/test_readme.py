@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageDraw
+from pictures import seven
 
 from mnist_core import config, places
 from mnist_core.cli.flags import parser
@@ -69,13 +69,11 @@ def test_every_shipped_weight_has_its_card(recipe):
     config.TrainConfig.from_dict(card["config"])
 
 
-def test_the_api_example_runs(start_server, tmp_path, monkeypatch, capsys):
+def test_the_api_example_runs(server, tmp_path, monkeypatch, capsys):
     snippet = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
-    canvas = Image.new("L", (200, 200), 255)
-    ImageDraw.Draw(canvas).line([(50, 40), (145, 36), (90, 170)], fill=0, width=16)
-    canvas.save(tmp_path / "digit.png")
+    seven().save(tmp_path / "digit.png")
     monkeypatch.chdir(tmp_path)
-    exec(snippet.replace("http://127.0.0.1:7860", start_server().url), {})
+    exec(snippet.replace("http://127.0.0.1:7860", server.url), {})
     strokes, picture = capsys.readouterr().out.strip().splitlines()[-2:]
     assert strokes.startswith("7 ")
     assert picture == "7"

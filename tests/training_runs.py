@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from digits import small_split
+from servers import PATIENCE_SECONDS
 
 from mnist_core.checkpoint import Checkpoint
-from mnist_core.config import TrainConfig
+from mnist_core.config import TUTORIAL, TrainConfig
 from mnist_core.digits.split import Split
 from mnist_core.errors import DataError
+from mnist_core.history import EvalEvent, History, StepEvent
+from mnist_core.runs.folder import About
 from mnist_core.runs.run_state import RunState
 from mnist_core.runs.scheduler import Scheduler
 from mnist_core.training import Trainer
@@ -20,6 +24,26 @@ TRAIN, TEST = small_split(640, seed=1), small_split(100, seed=2)
 LONG = TrainConfig(epochs=100, batch_size=8, log_interval=2)
 SHORT = TrainConfig(epochs=2, batch_size=64, log_interval=2)
 DIVERGING = TrainConfig(epochs=100, batch_size=8, learning_rate=10.0, momentum=0.99)
+
+
+def run(config=TUTORIAL, accuracies=(), losses=(), run_id="a", **changes) -> RunState:
+    """How a page sees a run after evaluations with these accuracies, the loss falling with them,
+    and logged losses; a second each."""
+    tests = [
+        EvalEvent(examples_seen=60_000 * n, loss=1.1 - accuracy, accuracy=accuracy, seconds=n)
+        for n, accuracy in enumerate(accuracies)
+    ]
+    steps = [StepEvent(examples_seen=n, loss=loss, seconds=0) for n, loss in enumerate(losses)]
+    state = RunState(
+        run_id=run_id,
+        about=About(name="One", created=1.0, config=config, device="cpu", train_size=60_000),
+        touched=1.0,
+        status="finished",
+        sentence="",
+        history=History(steps, tests, []),
+        examples_seen=60_000 * max(len(tests) - 1, 0),
+    )
+    return replace(state, **changes)
 
 
 def load(dataset: str) -> tuple[Split, Split]:
@@ -41,13 +65,12 @@ def load_for_ever(dataset: str) -> tuple[Split, Split]:
     return TRAIN, TEST
 
 
-def until(
-    condition: Callable[[], object], seconds: float = 300
-) -> None:  # for a worker beside busy others
-    deadline = time.monotonic() + seconds
+def until(condition: Callable[[], object], apart: float = 0.01) -> None:
+    """Wait for it, asking every `apart` seconds: long, for a worker beside busy others."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.01)
+        time.sleep(apart)
 
 
 def ended(scheduler: Scheduler, visitor: str, run_id: str) -> RunState:

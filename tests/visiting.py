@@ -12,12 +12,22 @@ import re
 import urllib.parse
 
 from playwright.sync_api import Page, expect
+from servers import PATIENCE_SECONDS
 
 from mnist_core.config import TUTORIAL
 from mnist_core.runs.folder import new_visitor
 
-PATIENCE = 300_000
-"""Milliseconds for what takes long on a slow machine."""
+SCREENS = {
+    "phone": (390, 664),
+    "phone on its side": (844, 390),
+    "twice enlarged": (720, 450),
+    "laptop": (1280, 800),
+    "wall": (1920, 1080),
+}
+TWICE_MS = 800
+"""So soon after a press on Train one on Stop is taken for the second of a double click."""
+ARRIVED = (".pad .bar >> nth=9", ".run-sentence", ".digit-summary")
+"""What each tab has last."""
 
 
 def arc(x, y, rx, ry, start, end, count=10):
@@ -52,11 +62,21 @@ def draw(page: Page, strokes, shown=None, lift=True) -> None:
 
 
 def draw_and_wait(page: Page, strokes) -> None:
-    """`draw`, until the whole drawing is read: a part of it may look like the same digit."""
-    with page.expect_response(
-        lambda answer: '"unfinished":false' in (answer.request.post_data or "")
-    ):
+    """`draw`, until the answer to the whole drawing is shown: a part of it may look like the same
+    digit."""
+    before = page.evaluate("mnistLink.parts.get('drawing').put()")  # strokes with dots between
+    count = len(strokes) + (before.count(".") + 1 if before else 0)
+
+    def is_whole(answer) -> bool:
+        sent = answer.request.post_data or ""
+        return '"unfinished":false' in sent and len(json.loads(sent)["data"]["strokes"]) == count
+
+    with page.expect_response(is_whole) as answer:
         draw(page, strokes)
+    page.wait_for_function(
+        "image => localStorage.getItem('mnist-lab-drawing') === image",
+        arg=answer.value.json()["image"],
+    )
 
 
 def expect_read(page: Page, digit: int) -> None:
@@ -67,7 +87,7 @@ def expect_read(page: Page, digit: int) -> None:
 def expect_toast(page: Page, text: str) -> None:
     """A message is shown that has this text in it; and may be."""
     allow(page, text)
-    expect(page.locator(".toast-body").filter(has_text=text)).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".toast-body").filter(has_text=text)).to_be_visible()
 
 
 def allow(page: Page, text: str) -> None:
@@ -76,12 +96,34 @@ def allow(page: Page, text: str) -> None:
 
 
 def press(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click(timeout=PATIENCE)
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def reload(page: Page) -> None:
+    """Until its scripts have run."""
+    page.reload()
+    page.locator(ARRIVED[0]).wait_for(state="attached")
+
+
+def choose_weights(page: Page, name: str) -> None:
+    """Read with the weights of that name, from what is opened next on."""
+    page.locator(".page-weights input").click()
+    page.get_by_role("option", name=name).click()
+    expect(page.locator(".page-weights input")).to_have_value(re.compile(name))
+
+
+def stop(page: Page, shown=None) -> None:
+    """Stop the run that is shown. The page may be `shown` in a frame."""
+    page.wait_for_timeout(TWICE_MS)
+    shown = shown or page
+    shown.locator("[data-action=stop]").click()
+    expect(shown.locator(".run-sentence")).to_contain_text(re.compile("Stopped after|并已保存"))
 
 
 def open_tab(page: Page, place: int) -> None:
     """Open a tab by its place, and all that is folded away in it."""
     page.get_by_role("tab").nth(place).click()
+    page.locator(ARRIVED[place]).wait_for()
     closed = page.locator("button.label-wrap:not(.open):visible")
     while closed.count():
         closed.first.click()
@@ -104,7 +146,7 @@ class Visitor:
     def ask(self, path, body=None, headers=None):
         """Status and text of the answer; `body` is bytes or what becomes JSON."""
         address = urllib.parse.urlsplit(self.server.url)
-        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+        connection = http.client.HTTPConnection(address.netloc, timeout=PATIENCE_SECONDS)
         if body is not None and not isinstance(body, bytes):
             body, headers = json.dumps(body).encode(), {"Content-Type": "application/json"}
         connection.request("GET" if body is None else "POST", path, body, headers or {})
