@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,11 @@ def take_memory(megabytes: int) -> int:
     return len(np.ones(megabytes * 2**20, np.uint8))
 
 
-def wait(seconds: float) -> None:
-    time.sleep(seconds)
+def wait_for(file: str) -> None:
+    """Until it is there; that one waits is told by another beside it."""
+    Path(f"{file}.waits").touch()
+    while not Path(file).exists():
+        time.sleep(0.01)
 
 
 def compute(seconds: float) -> None:
@@ -34,5 +38,5 @@ def compute(seconds: float) -> None:
         pass
 
 
-def die() -> None:
+def die(_: None) -> None:
     os._exit(1)

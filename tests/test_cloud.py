@@ -5,12 +5,11 @@ import math
 
 import pytest
 import torch
-from digits import small_split
+from digits import seeded_network, small_split
 
 from mnist_core.config import NONE
 from mnist_core.digits.split import Split
 from mnist_core.errors import DrawingError
-from mnist_core.models import build
 from mnist_core.page import cloud as module
 from mnist_core.page.gallery import Gallery
 from mnist_core.page.networks import Network
@@ -20,12 +19,7 @@ from mnist_core.runs.cloud import placed
 SPLIT, TRAINING = small_split(300), small_split(400)
 
 
-def network(seed: int) -> Network:
-    torch.manual_seed(seed)
-    return Network.of(build("net").eval())
-
-
-READ, EARLIER = network(1), network(2)
+READ, EARLIER = (Network.of(seeded_network("net", seed=seed)) for seed in (1, 2))
 
 
 def cloud(read=READ, drawing=None):

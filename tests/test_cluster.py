@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import free_port
+from servers import free_port
 from training_runs import (
     LONG,
     SHORT,
@@ -62,11 +62,6 @@ def cluster(nodes):
     cluster = Cluster(nodes.address)
     yield cluster
     cluster.close()
-
-
-@pytest.fixture
-def visitor():
-    return new_visitor()
 
 
 def python(code, **environment):

@@ -6,12 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from digits import small_split
+from digits import drawn
 
 from mnist_core import places
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.digits.handwriting import handwriting
-from mnist_core.digits.own import Own
 from mnist_core.digits.strokes import rasterize
 from mnist_core.errors import DrawingError
 from mnist_core.page.earlier import read_before
@@ -47,8 +46,7 @@ def test_where_only_the_beginning_is_kept_the_untrained_network_is_asked(run_of)
 
 def test_of_a_taught_run_it_is_what_it_was_before(run_of):
     file = run_of(0)
-    own = Own(small_split(2).images.numpy(), small_split(2).labels.numpy())
-    replace(Checkpoint.load(file), own=own).save(file)
+    replace(Checkpoint.load(file), own=drawn(2)).save(file)
     assert read_before(Words(), file, SEVEN).startswith("Before it was taught, it read ")
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from digits import answered, small_split
+from digits import FIVE, answered, small_split
 
 from mnist_core import models
 from mnist_core.checkpoint import Checkpoint
@@ -15,16 +15,6 @@ from mnist_core.digits.split import Split, normalize
 from mnist_core.evaluation import classify, evaluate, none_probabilities
 from mnist_core.places import shipped_weights
 from mnist_core.reading import reader_of
-
-FIVE = answered(
-    [
-        (3, {3: 0.8}),  # 0: right
-        (3, {5: 0.7, 3: 0.2}),  # 1: wrong
-        (5, {5: 0.5, 3: 0.4}),  # 2: right, unsure
-        (9, {4: 0.9, 9: 0.09}),  # 3: wrong, most confident
-        (9, {9: 0.99}),  # 4: right
-    ]
-)
 
 
 def test_a_worked_example_of_five_digits():

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from digits import answered, small_split
+from digits import answered, drawn, small_split
 from huggingface_hub import ModelCard
 from PIL import Image, ImageDraw
 
@@ -19,7 +19,6 @@ from mnist_core.checkpoint import Checkpoint
 from mnist_core.cli import main
 from mnist_core.config import NONE, TrainConfig, teaching
 from mnist_core.digits.nondigits import letter_images
-from mnist_core.digits.own import Own
 from mnist_core.digits.split import normalize
 from mnist_core.errors import ConfigError
 from mnist_core.evaluation import evaluate, outputs
@@ -233,8 +232,8 @@ def test_a_run_on_ones_own_drawings_is_measured_on_mnist_and_what_is_not_is_said
     mnist_dir, tmp_path, dataset
 ):
     start = Checkpoint.load(shipped_weights("tutorial"))
-    drawn = Own(small_split(12).images.numpy(), small_split(12).labels.numpy())
-    taught = Trainer.start_from(start, replace(teaching(start.config), dataset=dataset), own=drawn)
+    config = replace(teaching(start.config), dataset=dataset)
+    taught = Trainer.start_from(start, config, own=drawn(12))
     taught.checkpoint().save(tmp_path / "run.pt")
     command = ["export", tmp_path / "run.pt", "--package", tmp_path / "out"]
     assert main([*map(str, [*command, "--data-dir", mnist_dir])]) == 0

@@ -7,23 +7,22 @@ import time
 import pytest
 import torch
 from digits import small_split
+from training_runs import LONG, SHORT, ended, load, under_way, until
 
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import TUTORIAL, TrainConfig
-from mnist_core.errors import CheckpointError, ConfigError
+from mnist_core.errors import BusyError, CheckpointError, ConfigError
 from mnist_core.places import shipped_weights
 from mnist_core.runs import folder as folders
 from mnist_core.runs.drive import drive
 from mnist_core.runs.folder import RunFolder, Saver, Snapshots, new_visitor
+from mnist_core.runs.scheduler import Scheduler
 from mnist_core.training import Trainer
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 TRAIN, TEST = small_split(320), small_split(40, seed=1)
 WEIGHTS = shipped_weights("tutorial")
-
-
-@pytest.fixture
-def visitor():
-    return new_visitor()
 
 
 @pytest.fixture
@@ -113,6 +112,67 @@ def test_a_folder_among_the_leftovers_hides_no_run(open_scheduler, visitor, two)
     assert not any((two[0] / name).exists() for name in leftovers)
     scheduler.delete(visitor, two[0].name)
     assert not two[0].exists()
+
+
+def test_a_stopped_run_is_found_again_by_another_server_and_so_is_one_that_trained(
+    open_scheduler, visitor
+):
+    scheduler = open_scheduler(slots=2)
+    runs = [scheduler.start(visitor, LONG) for _ in range(2)]
+    for run_id in runs:
+        under_way(scheduler, visitor, run_id)
+    scheduler.stop(visitor, runs[0])
+    ended(scheduler, visitor, runs[0])
+    scheduler.close()
+    before = [scheduler.look(visitor, run_id) for run_id in runs]
+    assert [run.status for run in before] == ["stopped", "stopped"]
+    again = open_scheduler()
+    after = [again.look(visitor, run_id) for run_id in runs]
+    assert [run.status for run in after] == ["stopped", "stopped"]
+    assert [run.examples_seen for run in after] == [run.examples_seen for run in before]
+    assert [run.history.steps for run in after] == [run.history.steps for run in before]
+
+
+def test_a_second_server_over_the_same_folder_says_so_and_deletes_nothing(open_scheduler, visitor):
+    first = open_scheduler()
+    run_id = first.start(visitor, LONG)
+    half_written = first.checkpoint_file(visitor, run_id).with_name(".checkpoint.pt-half")
+    until(half_written.parent.is_dir)
+    half_written.touch()
+    with pytest.raises(BusyError, match=r"Another server uses the folder .*MNIST_RUNS_DIR"):
+        Scheduler(half_written.parents[2], load)
+    assert half_written.exists()
+    first.close()
+    Scheduler(half_written.parents[2], load).close()
+
+
+def test_the_oldest_runs_make_room_and_none_in_use_goes(open_scheduler, visitor):
+    scheduler = open_scheduler()
+    runs = []
+    for age in (3, 2, 1):
+        runs.append(scheduler.start(visitor, SHORT))
+        ended(scheduler, visitor, runs[-1])
+        file = scheduler.checkpoint_file(visitor, runs[-1])
+        os.utime(file, (file.stat().st_mtime - 1000 * age,) * 2)
+    room = sum(f.stat().st_size for f in file.parent.rglob("*") if f.is_file()) * 2.5
+    open_scheduler(total_bytes=room).runs(new_visitor())
+    assert [run.run_id for run in open_scheduler().runs(visitor)] == runs[:0:-1]
+    open_scheduler(age_seconds=1500).runs(new_visitor())
+    assert [run.run_id for run in open_scheduler().runs(visitor)] == runs[2:]
+    scheduler = open_scheduler(age_seconds=0)
+    scheduler.look(visitor, runs[2])
+    scheduler.runs(visitor)
+    assert [run.run_id for run in scheduler.runs(visitor)] == runs[2:]
+
+
+def test_a_clock_that_jumps_ahead_removes_nothing(open_scheduler, visitor, monkeypatch):
+    scheduler = open_scheduler()
+    run_id = scheduler.start(visitor, SHORT)
+    ended(scheduler, visitor, run_id)
+    scheduler, now = open_scheduler(), time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 1e9)
+    scheduler.runs(new_visitor())
+    assert [run.run_id for run in scheduler.runs(visitor)] == [run_id]
 
 
 def test_a_run_in_use_counts_in_the_room_that_runs_take(open_scheduler, visitor, two):
@@ -205,6 +265,10 @@ def test_a_damaged_run_harms_no_other_and_can_be_deleted(
     assert runs[whole.name].status == "finished"
     assert runs[damaged.name].about.name == "Damaged" or runs[damaged.name].status == "failed"
     assert str(tmp_path) not in runs[damaged.name].sentence
+    if name == "checkpoint.pt":
+        assert "cannot be read" in runs[damaged.name].sentence
+        scheduler.resume(visitor, damaged.name, epochs=9)
+        assert ended(scheduler, visitor, damaged.name).status == "failed"
     scheduler.delete(visitor, damaged.name)
     assert [run.run_id for run in scheduler.runs(visitor)] == [whole.name]
 

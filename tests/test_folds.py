@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from digits import small_split
-from training_runs import TEST, TRAIN
+from digits import drawn
+from training_runs import load
 
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import NONE, TUTORIAL, teaching
@@ -22,15 +22,6 @@ from mnist_core.training import Trainer
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 CONFIG = replace(teaching(TUTORIAL), epochs=1, learning_rate=0.01)
-
-
-def load(dataset):
-    return TRAIN, TEST
-
-
-def drawn(count) -> Own:
-    split = small_split(count, seed=3)
-    return Own(split.images.numpy(), split.labels.numpy())
 
 
 def teaching_of(own, **changes) -> Teaching:

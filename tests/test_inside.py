@@ -4,12 +4,10 @@ import base64
 
 import numpy as np
 import pytest
-import torch
-from digits import small_split
+from digits import seeded_network, small_split
 
 from mnist_core.errors import DrawingError
 from mnist_core.inspection import stages
-from mnist_core.models import build
 from mnist_core.page.inside import arithmetic, maps, mattered
 from mnist_core.page.networks import Network
 from mnist_core.page.words import Words
@@ -21,8 +19,7 @@ INK = base64.b64encode(IMAGE.numpy().tobytes()).decode()
 
 @pytest.fixture(params=["net", "modern"], scope="module")
 def network(request) -> Network:
-    torch.manual_seed(1)
-    return Network.of(build(request.param).eval())
+    return Network.of(seeded_network(request.param))
 
 
 def test_every_map_comes_as_bytes_of_its_layers_largest(network):

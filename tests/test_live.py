@@ -16,14 +16,10 @@ from mnist_core.training import Trainer
 
 
 @pytest.fixture
-def always(monkeypatch):
+def always(monkeypatch, one_thread):
     """Readings after every batch, on the one thread that a worker has."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     monkeypatch.setattr(live, "APART_SECONDS", 0.0)
     monkeypatch.setattr(live, "SHARE", 1e9)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("network", ["net", "modern"])
@@ -55,7 +51,8 @@ def test_many_test_digits_are_read_in_part_and_from_all_of_them():
     assert cloud.numbers[-1] > 0.9 * len(many)
 
 
-def test_the_next_reading_waits_until_the_training_has_paid_for_it():
+def test_the_next_reading_waits_until_the_training_has_paid_for_it(monkeypatch):
+    monkeypatch.setattr(live, "SHARE", 1e-9)
     test, trainer = LiveTest(TEST), Trainer.fresh(SHORT)
     assert test.read(trainer, 0) is not None
     assert test.read(trainer, 0) is None

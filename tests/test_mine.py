@@ -4,36 +4,27 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from digits import small_split
-from training_runs import SHORT, TEST, TRAIN, ended, until
+from digits import drawn
+from training_runs import SHORT, ended, load, until
 
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import TUTORIAL, teaching
-from mnist_core.digits.own import Own
 from mnist_core.page.mine import Mine, read_right, taught
 from mnist_core.page.run_view import Choice, Page, look
 from mnist_core.page.words import Words
 from mnist_core.places import shipped_weights
-from mnist_core.runs.folder import new_visitor
 from mnist_core.runs.folds import judge
 from mnist_core.training import Trainer
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 SAY = Words()
 
 
-def load(dataset):
-    return TRAIN, TEST
-
-
-def drawn(count, seed=3) -> Own:
-    split = small_split(count, seed=seed)
-    return Own(split.images.numpy(), split.labels.numpy())
-
-
 @pytest.fixture
-def visit(open_scheduler):
+def visit(open_scheduler, visitor):
     """A scheduler, a visitor of it, and what digits say of that visitor's runs."""
-    scheduler, visitor = open_scheduler(load), new_visitor()
+    scheduler = open_scheduler()
 
     def mine(own, judge=judge):
         file_of = partial(scheduler.checkpoint_file, visitor)
@@ -69,20 +60,14 @@ def test_a_taught_run_says_before_and_after_by_networks_that_were_not_taught_the
     assert "MNIST: 98.28 % before" in text["next"]
     assert f"<td>{after} of 30</td>" in text["table"]
 
+    def unwanted(teaching):
+        raise AssertionError("what was judged is kept with the run: it was judged once more")
+
+    assert settled(lambda: taught(mine(None, unwanted), run, SAY)) == said
+
 
 def page(visitor):
     return Page(visitor=visitor, choice=Choice(), epochs=3, drawing=None, marks={}, points={})
-
-
-def test_what_was_judged_is_kept_with_the_run(visit):
-    scheduler, visitor, mine = visit
-    run = teach(scheduler, visitor, drawn(10))
-    said = settled(lambda: taught(mine(None), run, SAY))
-
-    def unwanted(teaching):
-        raise AssertionError("it was judged once more")
-
-    assert settled(lambda: taught(mine(None, unwanted), run, SAY)) == said
 
 
 def test_drawings_that_a_run_was_not_taught_are_judged_by_its_own_network(visit):

@@ -85,21 +85,21 @@ class Chain(nn.Module):
 
 
 @pytest.mark.parametrize(
-    "model",
+    "make",
     [
-        Branches(),
-        Decides(),
-        Chain(nn.Conv2d(1, 4, 3, stride=2), features=676),
-        Chain(nn.Conv2d(1, 4, 3, padding=1, padding_mode="reflect"), features=3136),
-        Chain(nn.Conv2d(1, 4, (3, 5), padding=(1, 2)), features=3136),
-        Chain(nn.Conv2d(1, 4, 3, padding="same"), features=3136),
-        Chain(nn.Tanh(), features=784),
-        Chain(nn.BatchNorm2d(1, affine=False), features=784),
+        Branches,
+        Decides,
+        lambda: Chain(nn.Conv2d(1, 4, 3, stride=2), features=676),
+        lambda: Chain(nn.Conv2d(1, 4, 3, padding=1, padding_mode="reflect"), features=3136),
+        lambda: Chain(nn.Conv2d(1, 4, (3, 5), padding=(1, 2)), features=3136),
+        lambda: Chain(nn.Conv2d(1, 4, 3, padding="same"), features=3136),
+        lambda: Chain(nn.Tanh(), features=784),
+        lambda: Chain(nn.BatchNorm2d(1, affine=False), features=784),
     ],
     ids=["branches", "decides", "stride", "reflect", "oblong", "same", "tanh", "norm"],
 )
-def test_a_network_of_unknown_layers_is_read_by_torch(model):
-    assert_reads_as_torch(Reader(model))
+def test_a_network_of_unknown_layers_is_read_by_torch(make):
+    assert_reads_as_torch(Reader(make()))
 
 
 def test_making_a_reader_disturbs_no_other_thread():

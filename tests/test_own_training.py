@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from digits import small_split
+from digits import drawn
 from training_runs import TEST, TRAIN, assert_same_result, ended, saved
 
 from mnist_core.checkpoint import Checkpoint
@@ -24,11 +24,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 CONFIG = replace(teaching(TUTORIAL), epochs=2)
 
 
-def drawn(count=20, seed=3) -> Own:
-    split = small_split(count, seed=seed)
-    return Own(split.images.numpy(), split.labels.numpy())
-
-
 def load(dataset):
     assert dataset == "mnist+own"
     return TRAIN, TEST
@@ -40,7 +35,7 @@ def start() -> Checkpoint:
 
 
 def test_an_epoch_has_the_drawings_distorted_and_other_digits_beside_them():
-    own = drawn()
+    own = drawn(20)
     train, test = with_own(own, TRAIN, TEST, CONFIG)
     assert test is TEST
     assert len(train) == OWN_DIGITS + BESIDE
@@ -93,15 +88,15 @@ def test_weights_of_another_network_are_refused(start):
 
 def test_a_run_on_ones_own_digits_is_resumed_to_the_bit_from_its_checkpoint_alone(start, tmp_path):
     config = replace(CONFIG, batch_size=500)
-    whole = Trainer.start_from(start, config, own=drawn())
+    whole = Trainer.start_from(start, config, own=drawn(20))
     list(whole.events(*whole.splits(load)))
-    halfway = Trainer.start_from(start, config, own=drawn())
+    halfway = Trainer.start_from(start, config, own=drawn(20))
     steps = halfway.batches(*halfway.splits(load))
     for _ in range(12):
         next(steps)
     halfway.checkpoint().save(tmp_path / "run.pt")
     kept = Checkpoint.load(tmp_path / "run.pt")
-    assert kept.own == drawn()
+    assert kept.own == drawn(20)
     resumed = Trainer.resume(kept, mark=False)
     list(resumed.events(*resumed.splits(load)))
     assert_same_result(resumed.checkpoint(), whole.checkpoint())
@@ -109,11 +104,11 @@ def test_a_run_on_ones_own_digits_is_resumed_to_the_bit_from_its_checkpoint_alon
 
 def test_the_scheduler_trains_it_as_any_other_run(open_scheduler, start):
     scheduler, visitor = open_scheduler(load), new_visitor()
-    begun = Trainer.start_from(start, replace(CONFIG, batch_size=500), own=drawn()).checkpoint()
+    begun = Trainer.start_from(start, replace(CONFIG, batch_size=500), own=drawn(20)).checkpoint()
     run_id = scheduler.start_from(visitor, begun, name="Mine")
     state = ended(scheduler, visitor, run_id)
     assert (state.status, state.about.name) == ("finished", "Mine 1")
-    assert saved(scheduler, visitor, run_id).own == drawn()
+    assert saved(scheduler, visitor, run_id).own == drawn(20)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +129,7 @@ def test_the_scheduler_trains_it_as_any_other_run(open_scheduler, start):
     ],
 )
 def test_a_checkpoint_with_drawings_that_are_none_is_refused(start, change):
-    content = replace(start, own=drawn()).content()
+    content = replace(start, own=drawn(20)).content()
     Checkpoint.of(content)
     with pytest.raises(CheckpointError):
         Checkpoint.of(content | {"own": content["own"] | change})

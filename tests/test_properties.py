@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from digits import small_split
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -20,14 +20,6 @@ from mnist_core.digits.strokes import rasterize
 from mnist_core.errors import MnistError
 from mnist_core.history import EvalEvent, History, StepEvent
 from mnist_core.training import Trainer
-
-quick = settings(
-    max_examples=100,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-few = settings(quick, max_examples=25)
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -54,7 +46,6 @@ def taken_or_refused(take):
         return str(refusal)
 
 
-@quick
 @given(json_values | drawings)
 def test_whatever_is_sent_as_strokes_gives_a_digits_image_or_nothing_or_a_sentence(strokes):
     image = taken_or_refused(lambda: rasterize(strokes))
@@ -72,7 +63,6 @@ def same_drawing(one, other):
     return any(np.abs(np.roll(one, by, (0, 1)).astype(int) - other).max() <= 3 for by in shifts)
 
 
-@quick
 @given(pens, st.integers(-1000, 1000), st.integers(-1000, 1000), st.sampled_from([0.01, 1, 300]))
 def test_place_scale_and_the_order_of_points_change_nothing(pen, right, down, scale):
     drawn = [np.array(line, float) for line in pen]
@@ -101,7 +91,6 @@ changes = st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 255)), max_si
 lengths = st.sampled_from([100, 100, 99, 50, 3])
 
 
-@quick
 @given(st.sampled_from(["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM"]), changes, lengths)
 def test_a_picture_however_damaged_is_read_or_refused_with_a_sentence(form, changes, length):
     image = taken_or_refused(
@@ -113,7 +102,7 @@ def test_a_picture_however_damaged_is_read_or_refused_with_a_sentence(form, chan
     assert image is None or (image.shape == (28, 28) and image.dtype == np.uint8)
 
 
-@few
+@settings(max_examples=25)
 @given(
     st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "HSV", "YCbCr", "I", "F", "I;16"]),
     st.integers(1, 60),
@@ -164,7 +153,7 @@ def occurrences(content, part):
         place = content.find(part, place + 1)
 
 
-@few
+@settings(max_examples=25)
 @given(changes, st.lists(st.tuples(st.integers(0, 500), st.integers(0, 300)), max_size=3), lengths)
 def test_a_checkpoint_however_damaged_is_loaded_whole_or_refused_with_a_sentence(
     changes, near, length
@@ -202,7 +191,7 @@ hostile = json_values | st.sampled_from(
 KEYS = ["config", "model", "optimizer", "generator", "device", "threads", "batches_done", "history"]
 
 
-@settings(quick, max_examples=150)
+@settings(max_examples=150)
 @given(st.lists(st.sampled_from([*KEYS, "deeper"]), min_size=1, max_size=2), hostile, st.data())
 def test_a_checkpoint_with_any_part_replaced_is_whole_or_refused(path, value, data):
     content = torch.load(io.BytesIO(saved()), weights_only=True)
@@ -236,13 +225,11 @@ configs = st.builds(
 )
 
 
-@quick
 @given(configs)
 def test_every_config_in_range_survives_the_way_through_plain_values(settings):
     assert TrainConfig.from_dict(settings.to_dict()) == settings
 
 
-@quick
 @given(st.sampled_from(sorted(TrainConfig.__dataclass_fields__)), hostile)
 def test_a_setting_is_taken_or_refused_in_a_short_sentence(name, value):
     taken = taken_or_refused(lambda: TrainConfig(**{name: value}))
@@ -259,7 +246,6 @@ evaluations = st.builds(
 )
 
 
-@quick
 @given(st.lists(steps, max_size=5), st.lists(evaluations, max_size=5), st.lists(counts, max_size=5))
 def test_every_history_survives_the_way_through_its_state(steps, evaluations, resumes):
     history = History(steps, evaluations, resumes)

@@ -1,6 +1,5 @@
 """What networks have read: kept by digest, read once, in a process of its own."""
 
-import multiprocessing
 import os
 import shutil
 from dataclasses import replace
@@ -8,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from digits import small_split
+from digits import seeded_network, small_split
 
-from mnist_core import models, places
+from mnist_core import places
 from mnist_core.config import NONE
 from mnist_core.digits.split import Split
 from mnist_core.errors import CheckpointError
@@ -19,7 +18,7 @@ from mnist_core.runs.readings import MOST, Readings, digest_of, read_here
 from mnist_core.runs.workers import Workers
 
 SPLIT = small_split(2_300)
-MODEL = models.build("quick").eval()
+MODEL = seeded_network("quick")
 NETWORK = digest_of(MODEL)
 
 
@@ -38,7 +37,7 @@ def test_what_is_kept_is_found_again_by_the_same_weights_and_digits_alone(readin
     found = Readings.of(readings.beside.with_name("checkpoint.pt")).find(NETWORK, same)
     assert torch.allclose(found.log_probabilities, read.log_probabilities, rtol=3e-3, atol=1e-6)
     assert torch.equal(found.predictions, read.predictions)
-    assert readings.find(digest_of(models.build("quick")), SPLIT) is None
+    assert readings.find(digest_of(seeded_network("quick", seed=2)), SPLIT) is None
     assert readings.find(NETWORK, Split(SPLIT.images, 9 - SPLIT.labels)) is None
     assert readings.find(NETWORK, Split(255 - SPLIT.images, SPLIT.labels)) is None
 
@@ -86,8 +85,9 @@ def test_a_run_that_was_deleted_meanwhile_does_not_come_back(readings):
 
 def test_of_many_the_oldest_go(readings):
     split = small_split(1)
+    read = evaluate(MODEL, split)
     for number in range(MOST + 3):
-        readings.keep(f"{number:020}", split, evaluate(MODEL, split))
+        readings.keep(f"{number:020}", split, read)
         (file,) = readings.beside.glob(f"{number:020}-*")
         os.utime(file, (number, number))
     kept = sorted(file.name[:20] for file in readings.beside.iterdir())
@@ -111,14 +111,14 @@ def test_a_place_that_cannot_be_written_to_is_a_sentence(readings):
         readings.keep(NETWORK, SPLIT, evaluate(MODEL, SPLIT))
 
 
-def test_a_worker_reads_part_by_part_what_would_be_read_here():
+def test_a_worker_reads_part_by_part_what_would_be_read_here(children):
     workers = Workers()
     try:
         parts = list(workers.read(MODEL, SPLIT.images))
         assert [len(part) for part in parts] == [1000, 1000, 300]
         here = torch.cat(list(read_here(MODEL, SPLIT.images)))
         assert torch.allclose(torch.cat(parts), here, atol=1e-5)
-        assert len(multiprocessing.active_children()) == 1  # and it can be asked again
+        assert len(children()) == 1  # and it can be asked again
         assert len(list(workers.read(MODEL, SPLIT.images[:1]))) == 1
     finally:
         workers.close()
@@ -136,11 +136,11 @@ def test_a_worker_tells_by_class_means_as_here():
     assert digest_of(MODEL, means) != NETWORK
 
 
-def test_a_reader_that_dies_is_told_to_who_asks():
+def test_a_reader_that_dies_is_told_to_who_asks(children):
     workers = Workers()
     reading = workers.read(MODEL, small_split(200).images.repeat(100, 1, 1))
     next(reading)
-    (process,) = multiprocessing.active_children()
+    (process,) = children()
     process.kill()
     with pytest.raises(Exception, match="has ended"):
         list(reading)

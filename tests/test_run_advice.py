@@ -3,38 +3,19 @@
 from dataclasses import replace
 
 import pytest
+from training_runs import run
 
 from mnist_core.config import MODERN, TUTORIAL, TrainConfig, teaching
 from mnist_core.errors import ConfigError
-from mnist_core.history import EvalEvent, History, LiveReading, StepEvent
+from mnist_core.history import History, LiveReading
 from mnist_core.page.experiments import EXPERIMENTS, experiment_of
 from mnist_core.page.run_advice import advice
 from mnist_core.page.run_settings import config_of
 from mnist_core.page.run_words import settings
 from mnist_core.page.words import Words
-from mnist_core.runs.folder import About
-from mnist_core.runs.run_state import RunState, seconds_to_wait
+from mnist_core.runs.run_state import seconds_to_wait
 
 SAY = Words()
-
-
-def run(config=TUTORIAL, accuracies=(), losses=(), run_id="a", **changes):
-    """After evaluations with these accuracies, the loss falling with them, and logged losses."""
-    tests = [
-        EvalEvent(examples_seen=60_000 * n, loss=1.1 - accuracy, accuracy=accuracy, seconds=n)
-        for n, accuracy in enumerate(accuracies)
-    ]
-    steps = [StepEvent(examples_seen=n, loss=loss, seconds=0) for n, loss in enumerate(losses)]
-    state = RunState(
-        run_id=run_id,
-        about=About(name="One", created=1.0, config=config, device="cpu", train_size=60_000),
-        touched=1.0,
-        status="finished",
-        sentence="",
-        history=History(steps, tests, []),
-        examples_seen=60_000 * max(len(tests) - 1, 0),
-    )
-    return replace(state, **changes)
 
 
 def said(state, runs=(), expected="", more=8):

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from training_runs import LONG, SHORT, ended, under_way, until
+from training_runs import LONG, SHORT, ended, run, under_way, until
 
 from mnist_core.checkpoint import Checkpoint
-from mnist_core.config import MODERN, TUTORIAL, TrainConfig
+from mnist_core.config import MODERN, TrainConfig
 from mnist_core.errors import CheckpointError, ConfigError
 from mnist_core.history import EvalEvent, History, StepEvent
 from mnist_core.page.run_actions import Pressed, act, download
@@ -22,44 +22,15 @@ from mnist_core.page.run_table import table
 from mnist_core.page.run_view import Choice, Page, look, now, shown_run
 from mnist_core.page.run_words import sentence
 from mnist_core.page.words import Words
-from mnist_core.runs.folder import About, new_visitor
-from mnist_core.runs.run_state import RunState
+from mnist_core.runs.folder import new_visitor
 
 SAY, NOTHING_CHOSEN = Words(), Choice()
 DRAWING = base64.b64encode(bytes([0, 255] * 392)).decode()
 
 
-def run(config=TUTORIAL, accuracies=(), **changes):
-    """A run's state, after evaluations with these accuracies."""
-    tests = [
-        EvalEvent(examples_seen=60_000 * n, loss=1.0, accuracy=accuracy, seconds=10.0 * n)
-        for n, accuracy in enumerate(accuracies)
-    ]
-    state = RunState(
-        run_id="0" * 16,
-        about=About(name="One", created=1.0, config=config, device="cpu", train_size=60_000),
-        touched=1.0,
-        status="finished",
-        place=0,
-        sentence="",
-        history=History([], tests, []),
-        examples_seen=60_000 * max(len(tests) - 1, 0),
-        images_per_second=None,
-        samples=None,
-        readings=None,
-        reading=None,
-    )
-    return replace(state, **changes)
-
-
 def page(visitor, **changes):
     empty = {"choice": Choice(), "epochs": 3, "drawing": None, "marks": {}, "points": {}}
     return Page(visitor=visitor, **{**empty, **changes})
-
-
-@pytest.fixture
-def visitor():
-    return new_visitor()
 
 
 def press(scheduler, visitor, action, run_id="", value=None, choice=NOTHING_CHOSEN, **settings):

@@ -3,14 +3,15 @@
 import io
 import multiprocessing
 import sys
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
 import opened
 import pytest
 from PIL import Image
+from training_runs import until
 
 from mnist_core.digits import photo
 from mnist_core.digits.photo import MAX_PIXELS
@@ -65,11 +66,15 @@ def test_another_function_gets_a_process_of_its_own_and_the_one_before_is_ended(
     assert first not in [child.pid for child in multiprocessing.active_children()]
 
 
-@pytest.mark.parametrize("costly", [(opened.wait, 60), (opened.compute, 60), (opened.die,)])
-def test_a_file_that_takes_too_long_or_ends_the_process_is_refused(make, costly):
-    open_, *arguments = costly
+@pytest.mark.parametrize(
+    ("open_", "argument"), [(opened.wait_for, "nothing"), (opened.compute, 60), (opened.die, None)]
+)
+def test_a_file_that_takes_too_long_or_ends_the_process_is_refused(
+    make, tmp_path, monkeypatch, open_, argument
+):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(DrawingError, match="too much"):
-        make(open_, seconds=1)(*arguments)
+        make(open_, seconds=0.5)(argument)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on memory")
@@ -99,14 +104,14 @@ def test_the_largest_picture_is_read_within_the_limit(make, mode, white, options
     assert make(photo.prepare_file)(file.getvalue())["image"].max() > 200
 
 
-def test_when_many_wait_one_more_is_told_so(make, monkeypatch):
-    monkeypatch.setattr(sandbox, "WAITING", 2)
-    open_ = make(opened.wait)
-    open_(0)  # it is ready
-    threads = [threading.Thread(target=open_, args=(2,)) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    with pytest.raises(BusyError, match="try again"):
-        [open_(0) for _ in range(1000)]  # until both wait
-    for thread in threads:
-        thread.join()
+def test_when_many_wait_one_more_is_told_so(make, monkeypatch, tmp_path):
+    monkeypatch.setattr(sandbox, "WAITING", 1)
+    open_, file = make(opened.wait_for), tmp_path / "file"
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(open_, str(file))
+        until((tmp_path / "file.waits").exists)
+        with pytest.raises(BusyError, match="try again"):
+            open_(str(file))
+        file.touch()
+        assert first.result() is None
+    open_(str(file))

@@ -1,7 +1,6 @@
 """All visitors' runs, on small made-up data: owned, in line, limited, found again, uploaded."""
 
 import contextvars
-import os
 import time
 from dataclasses import replace
 
@@ -12,7 +11,6 @@ from training_runs import (
     SHORT,
     TEST,
     TRAIN,
-    assert_same_result,
     ended,
     load,
     pause,
@@ -22,20 +20,12 @@ from training_runs import (
     until,
 )
 
-from mnist_core.checkpoint import export_tutorial
-from mnist_core.config import TrainConfig
 from mnist_core.errors import BusyError, CheckpointError, ConfigError, DataError
 from mnist_core.evaluation import classify
 from mnist_core.runs import drive
 from mnist_core.runs.download import MnistDownload
 from mnist_core.runs.folder import new_visitor
 from mnist_core.runs.scheduler import Scheduler
-from mnist_core.training import Trainer
-
-
-@pytest.fixture
-def visitor():
-    return new_visitor()
 
 
 def test_a_second_run_waits_in_line_and_gets_its_turn(open_scheduler):
@@ -156,38 +146,6 @@ def test_what_is_no_token_finds_no_runs(open_scheduler, token):
         open_scheduler().runs(token)
 
 
-def test_a_stopped_run_is_found_again_by_another_server_and_so_is_one_that_trained(
-    open_scheduler, visitor
-):
-    scheduler = open_scheduler(slots=2)
-    runs = [scheduler.start(visitor, LONG) for _ in range(2)]
-    for run_id in runs:
-        under_way(scheduler, visitor, run_id)
-    scheduler.stop(visitor, runs[0])
-    ended(scheduler, visitor, runs[0])
-    scheduler.close()
-    before = [scheduler.look(visitor, run_id) for run_id in runs]
-    assert [run.status for run in before] == ["stopped", "stopped"]
-    again = open_scheduler()
-    after = [again.look(visitor, run_id) for run_id in runs]
-    assert [run.status for run in after] == ["stopped", "stopped"]
-    assert [run.examples_seen for run in after] == [run.examples_seen for run in before]
-    assert [run.history.steps for run in after] == [run.history.steps for run in before]
-
-
-def test_a_second_server_over_the_same_folder_says_so_and_deletes_nothing(open_scheduler, visitor):
-    first = open_scheduler()
-    run_id = first.start(visitor, LONG)
-    half_written = first.checkpoint_file(visitor, run_id).with_name(".checkpoint.pt-half")
-    until(half_written.parent.is_dir)
-    half_written.touch()
-    with pytest.raises(BusyError, match=r"Another server uses the folder .*MNIST_RUNS_DIR"):
-        Scheduler(half_written.parents[2], load)
-    assert half_written.exists()
-    first.close()
-    Scheduler(half_written.parents[2], load).close()
-
-
 def test_after_a_restart_a_run_shows_six_test_digits_before_it_trains(open_scheduler, visitor):
     scheduler = open_scheduler()
     run_id = scheduler.start(visitor, SHORT)
@@ -223,71 +181,59 @@ def test_an_idle_run_shows_mnists_test_digits_as_soon_as_there_are_any(
     until(lambda: scheduler.look(visitor, run_id).samples is not None)
 
 
-def test_a_run_that_nobody_looks_at_saves_and_stops(open_scheduler, visitor):
-    scheduler = open_scheduler(unseen_seconds=0.5)
+def test_a_run_that_nobody_looks_at_saves_and_stops(open_scheduler, visitor, clock):
+    scheduler = open_scheduler()
     run_id = scheduler.start(visitor, LONG)
-    until(lambda: time.sleep(1) or scheduler.look(visitor, run_id).sentence)
-    assert "Nobody looked at the run for a while" in scheduler.look(visitor, run_id).sentence
+    under_way(scheduler, visitor, run_id)
+
+    def said():
+        clock.seconds += 601
+        time.sleep(0.1)  # in which nobody looks
+        return scheduler.look(visitor, run_id).sentence
+
+    until(said)
+    assert "Nobody looked at the run for a while" in said()
     assert saved(scheduler, visitor, run_id).batches_done > 0
 
 
-def test_a_run_that_nobody_looked_at_while_it_waited_is_passed_over(open_scheduler, visitor):
-    scheduler, gone = open_scheduler(slots=1, unseen_seconds=0.5), new_visitor()
+def test_a_run_that_nobody_looked_at_while_it_waited_is_passed_over(open_scheduler, visitor, clock):
+    scheduler, gone = open_scheduler(slots=1), new_visitor()
     first, second = scheduler.start(visitor, LONG), scheduler.start(gone, LONG)
-    for _ in range(20):
+    for _ in range(2):
+        clock.seconds += 400
         assert scheduler.look(visitor, first).active
-        time.sleep(0.05)
     scheduler.stop(visitor, first)
     ended(scheduler, visitor, first)
     run = scheduler.look(gone, second)
     assert (run.status, run.sentence) == ("stopped", "Nobody looked at the run while it waited.")
 
 
-def test_a_page_that_is_open_keeps_a_run_that_it_does_not_show(open_scheduler, visitor):
-    scheduler = open_scheduler(unseen_seconds=0.5)
+def test_a_page_that_is_open_keeps_a_run_that_it_does_not_show(open_scheduler, visitor, clock):
+    asked = []
+
+    def noting(chunk, control):
+        while control() != "stop":
+            asked.append(clock.seconds)
+            time.sleep(0.01)
+        yield drive.Progress(train_size=640, examples_seen=0, checkpoint=chunk.checkpoint)
+
+    scheduler = open_scheduler(lenders={"cpu": noting})
     run_id = scheduler.start(visitor, LONG)
-    for _ in range(20):
+    for seconds in (400, 800, 1200):
+        clock.seconds = seconds
         scheduler.renew(visitor)
-        time.sleep(0.05)
+        until(lambda now=seconds: asked[-1:] == [now])
     assert scheduler.look(visitor, run_id).active
 
 
-def test_a_run_paused_for_long_stops(open_scheduler, visitor):
-    scheduler = open_scheduler(unseen_seconds=0.5)
+def test_a_run_paused_for_long_stops(open_scheduler, visitor, clock):
+    scheduler = open_scheduler()
     run_id = scheduler.start(visitor, LONG)
     under_way(scheduler, visitor, run_id)
-    scheduler.set_pace(visitor, run_id, "pause")
-    run = ended(scheduler, visitor, run_id)
+    pause(scheduler, visitor, run_id)
+    clock.seconds += 601
+    run = scheduler.look(visitor, run_id)
     assert (run.status, run.sentence) == ("stopped", "The run was paused for long.")
-
-
-def test_the_oldest_runs_make_room_and_none_in_use_goes(open_scheduler, visitor):
-    scheduler = open_scheduler()
-    runs = []
-    for age in (3, 2, 1):
-        runs.append(scheduler.start(visitor, SHORT))
-        ended(scheduler, visitor, runs[-1])
-        file = scheduler.checkpoint_file(visitor, runs[-1])
-        os.utime(file, (file.stat().st_mtime - 1000 * age,) * 2)
-    room = sum(f.stat().st_size for f in file.parent.rglob("*") if f.is_file()) * 2.5
-    open_scheduler(total_bytes=room).runs(new_visitor())
-    assert [run.run_id for run in open_scheduler().runs(visitor)] == runs[:0:-1]
-    open_scheduler(age_seconds=1500).runs(new_visitor())
-    assert [run.run_id for run in open_scheduler().runs(visitor)] == runs[2:]
-    scheduler = open_scheduler(age_seconds=0)
-    scheduler.look(visitor, runs[2])
-    scheduler.runs(visitor)
-    assert [run.run_id for run in scheduler.runs(visitor)] == runs[2:]
-
-
-def test_a_clock_that_jumps_ahead_removes_nothing(open_scheduler, visitor, monkeypatch):
-    scheduler = open_scheduler()
-    run_id = scheduler.start(visitor, SHORT)
-    ended(scheduler, visitor, run_id)
-    scheduler, now = open_scheduler(), time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 1e9)
-    scheduler.runs(new_visitor())
-    assert [run.run_id for run in scheduler.runs(visitor)] == [run_id]
 
 
 def test_rename_and_delete(open_scheduler, visitor, tmp_path):
@@ -354,99 +300,6 @@ def test_a_lender_is_asked_in_the_context_of_the_visitors_last_request(open_sche
     ask("third", scheduler.set_pace, visitor, run_id, "run")
     until(lambda: seen[-1] == "third")
     assert "nobody" not in seen
-
-
-@pytest.mark.parametrize("damage", ["checkpoint.pt", "run.json"])
-def test_a_damaged_run_is_shown_as_such_and_can_be_deleted(open_scheduler, visitor, damage):
-    scheduler = open_scheduler()
-    run_id = scheduler.start(visitor, SHORT)
-    ended(scheduler, visitor, run_id)
-    (scheduler.checkpoint_file(visitor, run_id).parent / damage).write_bytes(b"\x00 not it")
-    scheduler = open_scheduler()
-    (run,) = scheduler.runs(visitor)
-    if damage == "checkpoint.pt":
-        assert run.status == "failed"
-        assert "cannot be read" in run.sentence or "not a checkpoint" in run.sentence
-        scheduler.resume(visitor, run_id, epochs=5)
-        assert ended(scheduler, visitor, run_id).status == "failed"
-    else:
-        assert run.status == "finished"
-    scheduler.delete(visitor, run_id)
-    assert scheduler.runs(visitor) == []
-
-
-def test_an_uploaded_checkpoint_goes_on_exactly(open_scheduler, visitor, tmp_path):
-    config = TrainConfig(epochs=1, batch_size=16)
-    uninterrupted(config).save(tmp_path / "mine.pt")
-    scheduler = open_scheduler()
-    run_id = scheduler.upload(visitor, [tmp_path / "mine.pt"], "Mine")
-    assert scheduler.look(visitor, run_id).about.name == "Mine 1"
-    assert scheduler.look(visitor, run_id).accuracy is not None
-    with pytest.raises(ConfigError, match="choose more"):
-        scheduler.resume(visitor, run_id)
-    scheduler.resume(visitor, run_id, epochs=2)
-    ended(scheduler, visitor, run_id)
-    longer = uninterrupted(replace(config, epochs=2))
-    assert_same_result(saved(scheduler, visitor, run_id), longer)
-
-
-def test_an_uploaded_run_goes_on_from_a_mark_in_the_middle_of_an_epoch(
-    open_scheduler, visitor, tmp_path
-):
-    trainer = Trainer.fresh(TrainConfig(epochs=1, batch_size=64, log_interval=1))
-    for _ in zip(range(5), trainer.batches(TRAIN, TEST), strict=False):
-        pass
-    assert trainer.batches_done == 4
-    trainer.checkpoint().save(tmp_path / "mine.pt")
-    scheduler = open_scheduler()
-    run_id = scheduler.upload(visitor, [tmp_path / "mine.pt"])
-    scheduler.resume(visitor, run_id)
-    assert len(ended(scheduler, visitor, run_id).history.resumes) == 1
-
-
-def test_an_uploaded_run_with_a_gap_in_its_curve_comes_to_an_end(open_scheduler, visitor, tmp_path):
-    whole = uninterrupted(SHORT)
-    history = replace(whole.history, evaluations=whole.history.evaluations[-1:])
-    replace(whole, history=history).save(tmp_path / "mine.pt")
-    scheduler = open_scheduler()
-    run_id = scheduler.upload(visitor, [tmp_path / "mine.pt"])
-    scheduler.resume(visitor, run_id)
-    assert ended(scheduler, visitor, run_id).status == "finished"
-
-
-@pytest.mark.parametrize("swapped", [False, True])
-def test_the_tutorials_pair_is_taken_in_either_order_and_goes_on(
-    open_scheduler, visitor, tmp_path, swapped
-):
-    files = [tmp_path / "a.pth", tmp_path / "b.pth"]
-    export_tutorial(uninterrupted(TrainConfig(epochs=1, momentum=0.7)), *files)
-    scheduler = open_scheduler()
-    run_id = scheduler.upload(visitor, files[::-1] if swapped else files)
-    assert scheduler.look(visitor, run_id).config.momentum == 0.7
-    scheduler.resume(visitor, run_id)
-    run = ended(scheduler, visitor, run_id)
-    assert run.status == "finished"
-    assert run.history.evaluations[0].accuracy > 0.1
-
-
-@pytest.mark.parametrize("swapped", [False, True])
-def test_a_pair_that_does_not_fit_is_told_by_its_names_and_the_true_reason(
-    open_scheduler, visitor, tmp_path, swapped
-):
-    files = [tmp_path / "model.pth", tmp_path / "optimizer.pth"]
-    other = Trainer.fresh(TrainConfig(network="modern")).checkpoint()
-    export_tutorial(other, *files)
-    with pytest.raises(CheckpointError, match=r"model\.pth and optimizer\.pth .*another network"):
-        open_scheduler().upload(visitor, files[::-1] if swapped else files)
-
-
-def test_a_refused_upload_leaves_nothing(open_scheduler, visitor, tmp_path):
-    (tmp_path / "mine.pt").write_bytes(b"PK\x03\x04 cut short")
-    scheduler = open_scheduler()
-    for count in (1, 2, 0, 3):
-        with pytest.raises(CheckpointError):
-            scheduler.upload(visitor, [tmp_path / "mine.pt"] * count)
-    assert scheduler.runs(visitor) == []
 
 
 def test_a_download_that_fails_is_a_sentence(tmp_path):

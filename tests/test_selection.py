@@ -4,22 +4,12 @@ import csv
 import io
 
 import pytest
-from digits import answered
+from digits import FIVE, answered
 
 from mnist_core.config import NONE
 from mnist_core.errors import ConfigError
 from mnist_core.page.selection import agreement, results_csv, select
 from mnist_core.page.view import COMPARISONS, ORDERS, SHOWS, View
-
-FIVE = answered(
-    [
-        (3, {3: 0.8}),  # 0: right
-        (3, {5: 0.7, 3: 0.2}),  # 1: wrong
-        (5, {5: 0.5, 3: 0.4}),  # 2: right, unsure
-        (9, {4: 0.9, 9: 0.09}),  # 3: wrong, most confident
-        (9, {9: 0.99}),  # 4: right
-    ]
-)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_core.digits.split import Split, batches, normalize
@@ -28,7 +28,6 @@ def test_an_epoch_has_the_fixed_digits_and_the_next_shard():
     assert digits[0].in_epoch(5) is digits[0]
 
 
-@settings(deadline=None, database=None)
 @given(st.integers(0, 300), st.integers(1, 400), st.integers(0, 2**31 - 1), st.integers(0, 99))
 def test_the_batches_of_an_epoch_cover_every_digit_once(count, size, seed, epoch):
     parts = list(batches(count, size, seed, epoch))

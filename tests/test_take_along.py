@@ -6,14 +6,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from digits import small_split
+from digits import drawn
 from playwright.sync_api import expect
 from training_runs import until
 from visiting import allow, expect_toast
 
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import teaching
-from mnist_core.digits.own import Own
 from mnist_core.errors import BusyError
 from mnist_core.page.lab import Lab
 from mnist_core.page.networks import swallowed
@@ -68,9 +67,9 @@ def test_a_runs_package_is_a_zip_with_its_figures(lab):
 
 
 def test_a_run_on_ones_own_drawings_alone_is_packed_too(lab, tmp_path):
-    start, digits = Checkpoint.load(shipped_weights("tutorial")), small_split(12)
-    own = Own(digits.images.numpy(), digits.labels.numpy())
-    run = Trainer.start_from(start, replace(teaching(start.config), dataset="own"), own=own)
+    start = Checkpoint.load(shipped_weights("tutorial"))
+    config = replace(teaching(start.config), dataset="own")
+    run = Trainer.start_from(start, config, own=drawn(12))
     run.checkpoint().save(tmp_path / "mine.pt")
     visitor = new_visitor()
     run_id = lab.scheduler.upload(visitor, [tmp_path / "mine.pt"], "Mine")

@@ -1,6 +1,5 @@
 """Workers as processes: they give way, are used again, and end with the server or before."""
 
-import multiprocessing
 import os
 import shutil
 import signal
@@ -13,7 +12,6 @@ import pytest
 from training_runs import LONG, load, load_for_ever, pause, saved, under_way, until
 
 from mnist_core.runs.drive import Chunk
-from mnist_core.runs.folder import new_visitor
 from mnist_core.runs.workers import NICENESS, Workers
 from mnist_core.training import Trainer
 
@@ -29,10 +27,10 @@ def workers():
 
 
 @pytest.fixture
-def process(workers):
+def process(workers, children):
     """The process of the one worker."""
     workers.warm()
-    (process,) = multiprocessing.active_children()
+    (process,) = children()
     return process
 
 
@@ -40,8 +38,10 @@ def go_on():
     return "continue"
 
 
-def test_a_step_is_one_batch_of_the_same_process(open_scheduler, workers, process):
-    scheduler, visitor = open_scheduler(lenders={"cpu": workers.lend}), new_visitor()
+def test_a_step_is_one_batch_of_the_same_process(
+    open_scheduler, visitor, workers, process, children
+):
+    scheduler = open_scheduler(lenders={"cpu": workers.lend})
     run_id = scheduler.start(visitor, LONG)
     under_way(scheduler, visitor, run_id)
     pause(scheduler, visitor, run_id)
@@ -50,7 +50,7 @@ def test_a_step_is_one_batch_of_the_same_process(open_scheduler, workers, proces
         scheduler.set_pace(visitor, run_id, "batch")
         until(lambda: scheduler.look(visitor, run_id).status == "paused")
         assert scheduler.look(visitor, run_id).examples_seen == before + 8
-    assert multiprocessing.active_children() == [process]
+    assert children() == {process}
 
 
 @pytest.mark.skipif(not hasattr(os, "getpriority"), reason="no niceness here")
@@ -59,16 +59,16 @@ def test_workers_give_way_to_those_who_draw(process):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="no signals to a single process")
-def test_ctrl_c_ends_no_worker_however_early(workers, process):
+def test_ctrl_c_ends_no_worker_however_early(workers, process, children):
     os.kill(process.pid, signal.SIGINT)
     assert len(list(workers.lend(CHUNK, go_on))) == 3  # what there is, a test, a batch
     os.kill(process.pid, signal.SIGINT)
     assert len(list(workers.lend(CHUNK, go_on))) == 3
-    assert multiprocessing.active_children() == [process]
+    assert children() == {process}
 
 
-def test_a_run_whose_digits_are_still_being_made_stops_at_once(open_scheduler, workers):
-    scheduler, visitor = open_scheduler(load_for_ever, {"cpu": workers.lend}), new_visitor()
+def test_a_run_whose_digits_are_still_being_made_stops_at_once(open_scheduler, visitor, workers):
+    scheduler = open_scheduler(load_for_ever, {"cpu": workers.lend})
     run_id = scheduler.start(visitor, LONG)
     until(lambda: scheduler.checkpoint_file(visitor, run_id).exists())
     time.sleep(0.2)

@@ -1,6 +1,5 @@
 """ZeroGPU: what is asked of it, what its refusals say, and in a browser with the real `spaces`."""
 
-import multiprocessing
 import pickle
 import re
 import sys
@@ -13,6 +12,7 @@ import torch
 from playwright.sync_api import expect
 from training_runs import (
     LONG,
+    SHORT,
     assert_same_result,
     ended,
     load,
@@ -22,17 +22,14 @@ from training_runs import (
     uninterrupted,
     until,
 )
-from visiting import open_settings
+from visiting import open_settings, open_tab, press, stop
 from zero_gpu import lend_stand_in
 
 from mnist_core.config import TrainConfig
 from mnist_core.runs import zero_gpu
 from mnist_core.runs.drive import Chunk
-from mnist_core.runs.folder import new_visitor
 from mnist_core.training import Trainer
 
-PATIENCE = 300_000
-SHORT = TrainConfig(epochs=3, batch_size=16, log_interval=5)
 FIRST, SECOND = "a.eyJieSI6MX0=.c", "a.eyJieSI6Mn0=.c"
 """Tokens as ZeroGPU sends them with a visitor's requests."""
 forks = pytest.mark.skipif(sys.platform != "linux", reason="ZeroGPU forks")
@@ -80,10 +77,9 @@ def test_a_gpu_is_asked_for_as_long_as_it_then_trains():
     ],
 )  # fmt: skip
 def test_a_refusal_and_a_gpu_that_is_lost_are_told_apart_and_keep_the_run(
-    open_scheduler, error, said
+    open_scheduler, visitor, error, said
 ):
-    refusing, visitor = [error], new_visitor()
-    there = lend_stand_in()
+    refusing, there = [error], lend_stand_in()
 
     def lend(chunk, control):
         def refuse(content, seconds):
@@ -102,44 +98,45 @@ def test_a_refusal_and_a_gpu_that_is_lost_are_told_apart_and_keep_the_run(
 
 
 @forks
-def test_a_run_in_chunks_equals_the_run_in_one(open_scheduler, monkeypatch):
-    monkeypatch.setattr(zero_gpu, "MOST_SECONDS", 0.1)  # a part of the run each
-    asked, visitor, there = [], new_visitor(), lend_stand_in()
+def test_a_run_in_chunks_equals_the_run_in_one(open_scheduler, visitor, monkeypatch):
+    monkeypatch.setattr(zero_gpu, "MOST_SECONDS", 0)  # a batch or a test each
+    asked, there = [], lend_stand_in()
 
     def noting(chunk, control):
         asked.append(chunk)
         yield from there(chunk, control)
 
+    config = replace(SHORT, batch_size=320)
     scheduler = open_scheduler(lenders={"cuda": noting})
-    run_id = scheduler.start(visitor, SHORT, "cuda")
+    run_id = scheduler.start(visitor, config, "cuda")
     run = ended(scheduler, visitor, run_id)
     assert run.status == "finished", run.sentence
-    assert len(asked) > 2
-    assert_same_result(saved(scheduler, visitor, run_id), uninterrupted(SHORT))
+    assert len(asked) == 3 + 4
+    assert_same_result(saved(scheduler, visitor, run_id), uninterrupted(config))
     assert run.history.resumes == []
-    assert [event.examples_seen for event in run.history.evaluations] == [0, 640, 1280, 1920]
+    assert [event.examples_seen for event in run.history.evaluations] == [0, 640, 1280]
     assert run.examples_seen == run.total
 
 
 @forks
-def test_pause_and_stop_give_the_gpu_back(open_scheduler):
-    scheduler, visitor = open_scheduler(lenders={"cuda": lend_stand_in()}), new_visitor()
+def test_pause_and_stop_give_the_gpu_back(open_scheduler, visitor, children):
+    scheduler = open_scheduler(lenders={"cuda": lend_stand_in()})
     run_id = scheduler.start(visitor, LONG, "cuda")
     under_way(scheduler, visitor, run_id)
-    assert len(multiprocessing.active_children()) == 1
+    assert len(children()) == 1
     pause(scheduler, visitor, run_id)
-    assert multiprocessing.active_children() == []
+    assert not children()
     scheduler.set_pace(visitor, run_id, "run")
-    until(multiprocessing.active_children)
+    until(children)
     scheduler.stop(visitor, run_id)
     ended(scheduler, visitor, run_id)
-    assert multiprocessing.active_children() == []
+    assert not children()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_on_cuda_a_run_in_chunks_equals_the_run_in_one(open_scheduler, monkeypatch):
+def test_on_cuda_a_run_in_chunks_equals_the_run_in_one(open_scheduler, visitor, monkeypatch):
     monkeypatch.setattr(zero_gpu, "MOST_SECONDS", 0.1)
-    scheduler, visitor = open_scheduler(lenders={"cuda": zero_gpu.lend}), new_visitor()
+    scheduler = open_scheduler(lenders={"cuda": zero_gpu.lend})
     run_id = scheduler.start(visitor, SHORT, "cuda")
     assert ended(scheduler, visitor, run_id).status == "finished"
     losses = [event.loss for event in saved(scheduler, visitor, run_id).history.steps]
@@ -158,19 +155,15 @@ def test_on_zero_gpu_a_run_uses_the_visitors_quota_and_outlives_its_end(
     def asked(what):
         return re.findall(rf"^/{what}\?(.*)$", unquote(log.read_text()), re.M)
 
-    def press(name):
-        page.get_by_role("button", name=name, exact=True).click(timeout=PATIENCE)
-
-    page.get_by_role("tab", name="Train").click()
-    page.locator(".run-sentence").wait_for(timeout=PATIENCE)
+    open_tab(page, 1)
     open_settings(page)
     expect(page.get_by_label("CPU")).to_be_checked()
     page.get_by_label("GPU").check()
     for label, value in {"Epochs": 100, "Batch size": 64, "Log interval": 5}.items():
         page.get_by_label(label, exact=True).fill(str(value))
         page.get_by_label(label, exact=True).press("Tab")
-    press("Train")
-    expect(sentence).to_contain_text("images/s · ", timeout=PATIENCE)
+    press(page, "Train")
+    expect(sentence).to_contain_text("images/s · ")
     expect(sentence).to_contain_text("GPU")
     assert FIRST in asked("schedule")[0]
     assert "durationSeconds=18" in asked("schedule")[0]
@@ -179,17 +172,16 @@ def test_on_zero_gpu_a_run_uses_the_visitors_quota_and_outlives_its_end(
     assert len(asked("release")) > 0
 
     refuse.touch()
-    expect(sentence).to_contain_text("exceeded your ZeroGPU quota", timeout=PATIENCE)
+    expect(sentence).to_contain_text("exceeded your ZeroGPU quota")
     expect(sentence).to_contain_text("Choose the CPU")
     expect(sentence).to_contain_text("Resume goes on exactly there")
     refuse.unlink()
-    press("Resume")
-    expect(sentence).to_contain_text("images/s", timeout=PATIENCE)
+    press(page, "Resume")
+    expect(sentence).to_contain_text("images/s")
     (tmp_path / "asked.kill").touch()
-    expect(sentence).to_contain_text("GPU task aborted", timeout=PATIENCE)
+    expect(sentence).to_contain_text("GPU task aborted")
 
     page.get_by_label("CPU").check()
-    press("Resume")
-    expect(sentence).to_contain_text("CPU", timeout=PATIENCE)
-    press("Stop")
-    expect(sentence).to_contain_text("Stopped after", timeout=PATIENCE)
+    press(page, "Resume")
+    expect(sentence).to_contain_text("CPU")
+    stop(page)
