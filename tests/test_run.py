@@ -115,8 +115,10 @@ def test_a_process_that_is_killed_leaves_a_run_that_goes_on_from_its_last_checkp
     scheduler = open_lent()
     run_id = scheduler.start(visitor, LONG)
     until(lambda: len(scheduler.look(visitor, run_id).history.evaluations) > 2)
-    for process in multiprocessing.active_children():
+    killed = multiprocessing.active_children()
+    for process in killed:
         process.kill()
+    until(lambda: not any(process.is_alive() for process in killed))  # or one is lent, dying
     run = ended(scheduler, visitor, run_id)
     assert (run.status, str(run.sentence)) in (
         ("stopped", "The process that trained this run has ended."),
