@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,13 +23,10 @@ from .parts import i18n
 from .words import Words
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
     from ..digits.photo import Prepared
     from ..numpy_network import Reader
     from ..runs.download import MnistDownload
     from ..runs.drive import Load
-    from ..runs.folds import Teaching
     from ..runs.scheduler import Scheduler
     from ..runs.workers import Workers
     from .own import OwnDrawings
@@ -77,20 +74,10 @@ class Lab:
 
     @property
     def workers(self) -> Workers:
-        """Processes that train the runs and read sets of digits."""
+        """Processes that train the runs, read sets of digits and judge teachings."""
         from ..runs.workers import Workers
 
         return self._once("workers", lambda: Workers(keep=places.slots()))
-
-    def read(
-        self, model: nn.Module, images: Tensor, class_means: Tensor | None = None
-    ) -> Iterator[Tensor]:
-        """u8 [N,28,28], as a `networks.Read`, in a process of its own."""
-        return self.workers.read(model, images, class_means)
-
-    def judge(self, teaching: Teaching) -> Iterator[tuple[Tensor, Tensor]]:
-        """A teaching, as a `mine.Judge`, in a process of its own."""
-        return self.workers.judge(teaching)
 
     @property
     def load(self) -> Load:

@@ -165,7 +165,7 @@ def _makers(lab: Lab, say: Words, asked: Mapping[str, Any]) -> dict[str, partial
         networks = [(name, replace(network, readings=None)) for name, network in networks]
     is_compared = asked.get("own") and asked["digits"] not in _SYNTHETIC
     training = digits_of("mnist train", lab.data_dir) if is_compared else split
-    gallery = Gallery(say, tuple(networks), split, lab.read)
+    gallery = Gallery(say, tuple(networks), split, lab.workers.read)
     cloud = Cloud(gallery, training)
     if {*asked["parts"]} - {"time"}:
         gallery.readings()  # at first and alone: what else is made need not wait for it

@@ -51,9 +51,8 @@ class _Answers:
         )
         lab = self._lab
         file_of = partial(lab.scheduler.checkpoint_file, visitor)
-        mine = Mine(
-            own=lab.own.find(asked.get("mine")), file_of=file_of, judge=lab.judge, load=lab.load
-        )
+        own, judge = lab.own.find(asked.get("mine")), lab.workers.judge
+        mine = Mine(own=own, file_of=file_of, judge=judge, load=lab.load)
         forgotten = asked.get("mine") and mine.own is None
         letters = partial(self._swallowed, visitor)
         seen = look(lab.scheduler, page, say, mine, letters)
@@ -64,7 +63,7 @@ class _Answers:
 
         with suppress(MnistError):
             file = self._lab.scheduler.checkpoint_file(visitor, run_id)
-            return swallowed(file, self._lab.data_dir, self._lab.read)
+            return swallowed(file, self._lab.data_dir, self._lab.workers.read)
         return None
 
     def act(self, say: Words, event: gr.EventData, visitor: str, kept: Any) -> Any:
