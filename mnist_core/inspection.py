@@ -174,6 +174,17 @@ def operations(model: nn.Module, digits: Tensor) -> list[Operation]:
     return watch.operations
 
 
+def chain(model: nn.Module, digits: Tensor) -> list[Operation]:
+    """`operations`, each of what the one before has made. Raises ValueError where the model is no
+    such chain."""
+    done, before = operations(model, digits), digits
+    for operation in done:
+        if operation.arguments[0] is not before:
+            raise ValueError(f"{operation.name} takes more than what comes before it")
+        before = operation.output
+    return done
+
+
 def features(model: nn.Module, images: Tensor, device: str | torch.device = "cpu") -> Tensor:
     """u8 [B,28,28] → f32 [B,F], on the CPU: what the network's last layer is given of each."""
     found = []

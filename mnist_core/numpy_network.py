@@ -24,7 +24,7 @@ from .config import NONE
 from .digits.own import Own
 from .digits.split import normalize
 from .evaluation import DIGIT, classify, outputs
-from .inspection import LIKE, STEEP, features, operations
+from .inspection import LIKE, STEEP, chain, features
 
 Step = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """One layer: f32 [H,W,C] → f32 [H,W,C], or [F] → [F] once flattened."""
@@ -195,16 +195,10 @@ def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _laid_out(network: nn.Module, digit: Tensor) -> list[Step]:
     """What a chain of layers does with `digit`. Raises some exception for anything else."""
-    steps, before, done = [], digit, operations(network, digit)
-    for operation in done:
-        source, *settings = operation.arguments
-        if source is not before:
-            raise ValueError(f"{operation.name} takes more than what comes before it")
-        steps.append(_STEPS[operation.name](*settings))
-        before = operation.output
+    done = chain(network, digit)
     if [operation.name for operation in done[-2:]] != ["linear", "log_softmax"]:
         raise ValueError("its last layer is another")
-    return steps
+    return [_STEPS[operation.name](*operation.arguments[1:]) for operation in done]
 
 
 def _convolution(weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, *_: Any) -> Step:

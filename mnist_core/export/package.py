@@ -2,7 +2,7 @@
 
 `config.json` lists what the network does, in order, each as a function of torch and its arguments,
 of which a word is the name of a tensor in `model.safetensors`; `load.py` follows it. The list is
-found by running the network and watching (`inspection.operations`), so it is that of the network.
+found by running the network and watching (`inspection.chain`), so it is that of the network.
 
 But: a network that is no chain of layers has no such list.
 """
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from ..checkpoint import Checkpoint, write_atomically
 from ..digits.split import MEAN, STD, normalize
 from ..evaluation import DIGIT
-from ..inspection import operations
+from ..inspection import chain
 from .card import NO_DIGIT, model_card
 from .figures import Figures
 
@@ -71,12 +71,7 @@ def layers(network: nn.Module) -> list[list[Any]]:
     """What the network does with a digit, as `config.json` has it. Raises ValueError where it is
     no chain."""
     names = {id(tensor): name for name, tensor in network.state_dict(keep_vars=True).items()}
-    listed, before = [], normalize(torch.zeros(1, 28, 28, dtype=torch.uint8))
-    for operation in operations(network, before):
-        source, *settings = operation.arguments
-        if source is not before:
-            raise ValueError(f"{operation.name} takes more than what comes before it")
-        parts = [names[id(part)] if isinstance(part, Tensor) else part for part in settings]
-        listed.append([operation.name, *parts])
-        before = operation.output
-    return listed
+    return [
+        [done.name, *(names[id(x)] if isinstance(x, Tensor) else x for x in done.arguments[1:])]
+        for done in chain(network, normalize(torch.zeros(1, 28, 28, dtype=torch.uint8)))
+    ]
