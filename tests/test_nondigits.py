@@ -100,8 +100,8 @@ def test_a_resumed_run_with_them_equals_the_uninterrupted_one(tmp_path, stop_aft
 def test_it_learns_what_is_none_and_reads_digits_as_before():
     trainer = finished(Trainer.fresh(config(epochs=8, learning_rate=0.05)))
     model = trainer.checkpoint().network()
-    assert evaluation.none_probabilities(model, OTHERS).mean() > 0.8
-    assert evaluation.none_probabilities(model, TEST.images).mean() < 0.2
+    assert evaluation.outputs(model, OTHERS)[:, NONE].exp().mean() > 0.8
+    assert evaluation.outputs(model, TEST.images)[:, NONE].exp().mean() < 0.2
     assert evaluation.evaluate(model, TEST).accuracy > 0.9
     answers = evaluation.classify(model, TEST.images)
     assert answers.shape == (50, 10)
@@ -109,11 +109,6 @@ def test_it_learns_what_is_none_and_reads_digits_as_before():
     with torch.no_grad():
         outputs = model(normalize(TEST.images)).exp()
     assert torch.allclose(answers, outputs[:, :10] / outputs[:, :10].sum(1, keepdim=True))
-
-
-def test_a_network_that_was_never_shown_them_says_so():
-    with pytest.raises(ValueError, match="no output"):
-        evaluation.none_probabilities(Net().eval(), OTHERS)
 
 
 def test_features_are_what_the_last_layer_is_given():
@@ -151,7 +146,9 @@ def test_class_means_and_likeness_in_plain_numpy():
     assert np.allclose(found, means, atol=1e-5)
     norm = np.linalg.norm
     cosine = (features @ means.T) / norm(features, axis=1)[:, None] / norm(means, axis=1)
-    assert np.allclose(inspection.likeness(model, TRAIN.images, found), cosine.max(1), atol=1e-5)
+    told = evaluation.outputs(model, TRAIN.images, class_means=found)[:, NONE]
+    odds = inspection.STEEP * (cosine.max(1) - inspection.LIKE)
+    assert np.allclose(told, -np.log1p(np.exp(odds)), atol=1e-3)
 
 
 def test_a_run_keeps_its_class_means_when_it_ends_and_has_none_under_way(tmp_path):
