@@ -25,6 +25,7 @@ from ..runs.cloud import placed
 from ..runs.run_state import RunState
 from ..runs.scheduler import Scheduler
 from .curves import Curve, new_points
+from .digit_html import tiled
 from .experiments import EXPERIMENTS, experiment_of
 from .mine import Mine, taught
 from .parts import decode_drawing, ink, render, signed
@@ -205,13 +206,9 @@ def filters(run: RunState | None) -> dict[str, Any]:
     """The first convolution's, as one picture."""
     if run is None or run.filters is None:
         return {"filters": None, "count": 0}
-    kernels = run.filters[:, 0].numpy()  # f32 [N,K,K]
-    count, side, _ = kernels.shape
+    count = len(run.filters)
     columns = -(-count // 2) if count <= 10 else 8
-    framed = np.zeros((-(-count // columns) * columns, side + 1, side + 1), np.float32)
-    framed[:count, :side, :side] = kernels
-    rows = framed.reshape(-1, columns, side + 1, side + 1).swapaxes(1, 2)
-    return {"filters": signed(rows.reshape(-1, columns * (side + 1))[:-1, :-1]), "count": count}
+    return {"filters": signed(tiled(run.filters[:, 0].numpy(), columns)), "count": count}
 
 
 def cloud(run: RunState | None, is_own: bool) -> dict[str, Any]:
