@@ -142,14 +142,14 @@ def _makers(lab: Lab, say: Words, asked: Mapping[str, Any]) -> dict[str, partial
     # Loads torch, for which no page waits.
     from .cloud import Cloud
     from .gallery import Gallery
-    from .networks import digits_of, is_taught, moments, network_at
+    from .networks import checkpoint_at, digits_of, moments, network_at
 
     if asked["digits"] not in _DIGITS:
         raise ConfigError("There are no such digits.")
     name, checkpoint = lab.find(say, asked["weights"])
     kept = moments(checkpoint)
     moment = asked["moment"] if asked["moment"] in kept else None
-    begun = say("before it was taught") if is_taught(checkpoint) else say("untrained")
+    begun = say("before it was taught") if checkpoint_at(checkpoint).own else say("untrained")
     times = [
         *((n, say("after {count:,} examples", count=n) if n else begun) for n in kept),
         (None, say("as saved")),
