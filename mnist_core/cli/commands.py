@@ -35,7 +35,6 @@ from .console import (
 
 
 def evaluate_command(options: argparse.Namespace) -> int:
-    """Measure a checkpoint on a test set."""
     checkpoint = checkpoint_of(options)
     dataset, own = own_dataset(options.dataset or checkpoint.config.dataset)
     if dataset == "own":
@@ -79,7 +78,6 @@ def _keep_readings(file: Path, checkpoint: Checkpoint, test: Split, saved: Evalu
 
 
 def predict(options: argparse.Namespace) -> int:
-    """Read pictures and files of strokes."""
     reader = reader_of(checkpoint_of(options))
     reads = TaughtReader(reader, read_own(options.own)) if options.own else reader
     if reader.takes_all:
@@ -101,7 +99,6 @@ def predict(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    """Write a run for other programs: the tutorial's two files, a package, ONNX."""
     if (options.model is None) != (options.optimizer is None):
         raise ConfigError("The tutorial's two files go together: give --model and --optimizer.")
     if not (options.model or options.package or options.onnx):

@@ -12,9 +12,9 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from functools import partial
+from operator import methodcaller
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -51,20 +51,15 @@ def package(checkpoint: Checkpoint, figures: Figures, name: str) -> dict[str, by
 def write_folder(folder: Path, files: dict[str, bytes]) -> None:
     """Raises CheckpointError when a file cannot be written."""
     for name, content in files.items():
-        write_atomically(folder / name, partial(_write, content))
+        write_atomically(folder / name, methodcaller("write", content))
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
-    """The files as a zip."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, file in files.items():
             archive.writestr(name, file)
     return content.getvalue()
-
-
-def _write(content: bytes, file: IO[bytes]) -> None:
-    file.write(content)
 
 
 def layers(network: nn.Module) -> list[list[Any]]:

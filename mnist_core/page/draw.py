@@ -59,7 +59,7 @@ class _Answers:
 
         kept = self._lab.own
         try:
-            own = kept.find(sent["key"] if "key" in sent else kept.keep(sent["drawings"]))
+            own = kept.find(sent["key"]) if "key" in sent else kept.keep(sent["drawings"])
             if own is None:
                 return {"unknown": True}
             return told_of(own, kept.reader(self._lab.reader(sent["weights"]), own))
@@ -143,11 +143,7 @@ class _Answers:
 
     def _taught(self, own: Labelled | None) -> Classifier:
         reader, kept = self._lab.reader(config.SHIPPED[0]), self._lab.own
-        if own is None:
-            return reader
-        drawings = kept.find(kept.keep(own))
-        assert drawings is not None, "they were just kept"
-        return kept.reader(reader, drawings)
+        return reader if own is None else kept.reader(reader, kept.keep(own))
 
     def _shown(
         self, say: Words, sent: dict[str, Any], read: Callable[[Classifier], Reading]

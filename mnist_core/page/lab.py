@@ -54,12 +54,10 @@ class Lab:
 
     @property
     def data_dir(self) -> Path:
-        """Where the datasets are."""
         return self._once("data", lambda: places.writable(self._wanted[0]))
 
     @property
     def runs_dir(self) -> Path:
-        """Where the runs are."""
         return self._once("runs", lambda: places.writable(self._wanted[1]))
 
     @property
@@ -69,7 +67,6 @@ class Lab:
 
     @property
     def scheduler(self) -> Scheduler:
-        """All visitors' runs."""
         return self._once("scheduler", self._open_scheduler)
 
     @property
@@ -106,7 +103,6 @@ class Lab:
 
     @property
     def download(self) -> MnistDownload:
-        """The one download of MNIST."""
         from ..runs.download import MnistDownload
 
         return self._once("download", lambda: MnistDownload(self.data_dir))
