@@ -79,8 +79,10 @@ class History:
         return max((event.examples_seen for event in last), default=0)
 
     def seconds_to(self, accuracy: float) -> float | None:
-        """Training time until an evaluation first reached `accuracy` (0..1), or None."""
-        return next((e.seconds for e in self.evaluations if e.accuracy >= accuracy), None)
+        """Training time until an evaluation first reached `accuracy` (0..1); None if none did, or
+        the weights that the run began with."""
+        first = next((e for e in self.evaluations if e.accuracy >= accuracy), None)
+        return first.seconds if first and first.examples_seen else None
 
     def copy(self) -> History:
         """The same curve in lists of its own."""

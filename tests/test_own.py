@@ -113,6 +113,16 @@ def test_what_is_called_no_digit_is_none_and_a_sign_that_is_called_a_digit_is_on
     assert read_strokes(reads, sign).is_digit > 0.75
 
 
+def test_each_is_judged_by_the_others_however_many_copies_there_are(network):
+    """A seven called a 2 is not held for one by its own copies."""
+    for many in (1, 120):
+        other = [{"strokes": DRAWINGS[4], "label": 4}] * many
+        own = own_drawings([LINE | {"label": 2}, *other])
+        alone, by_others = TaughtReader(network, own).readings()
+        assert (alone[0], by_others[0]) == (7, 7)
+        assert by_others[1:].tolist() == [4] * many
+
+
 def test_what_is_far_from_every_drawing_is_read_as_before(network):
     one = TaughtReader(network, own_drawings([LINE]))
     for digit in (0, 2, 3, 4):

@@ -31,6 +31,7 @@ from ..history import MAX_LOGGED, History
 from ..training import Trainer, examples_seen
 from .drive import FAULT, SAMPLES, Chunk, Lender, Load, Pace, Progress, Wish
 from .folder import RunFolder, Saver
+from .live import LiveTest
 from .run_state import RunState, Status
 
 _WATCHED_SECONDS = 2.0  # for which a page that has looked counts as looking: it does twice a second
@@ -161,10 +162,11 @@ class Run:
         self._is_read = True
 
     def _fetch_samples(self) -> None:
-        """MNIST's test digits for an idle run; as long as they are missing, none."""
+        """MNIST's test digits for an idle run, and its cloud; as long as they are missing, none."""
         with suppress(MnistError):
             _, test = self._load("mnist")  # whatever it is trained on: others may have to be made
-            self.set(samples=Split(test.images[:SAMPLES], test.labels[:SAMPLES]))
+            cloud = LiveTest(test).cloud(self._checkpoint.network()) if self._checkpoint else None
+            self.set(samples=Split(test.images[:SAMPLES], test.labels[:SAMPLES]), cloud=cloud)
         self._is_read = self._is_fetching = False
 
     def _run(self, lend: Lender, ended: Callable[[Status, str], None]) -> None:
