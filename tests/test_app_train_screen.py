@@ -29,6 +29,8 @@ def test_drawing_number_button_and_the_beginning_of_the_curve_are_in_one_glance(
     page = open_page("/#tab=train", viewport={"width": width, "height": height})
     page.locator(".run-sentence").wait_for()
     page.locator(".run-noise").wait_for()
+    expect(page.locator(".run-of")).to_contain_text("before it learns")
+    expect(page.locator(".run-samples figure")).to_have_count(6)
     for name in [*WHOLE, ".run-loss .run-plot"]:
         for box in [part.bounding_box() for part in page.locator(name).all()]:
             assert 0 <= box["x"] < box["x"] + box["width"] <= width + 1, name
