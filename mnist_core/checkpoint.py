@@ -98,7 +98,10 @@ class Checkpoint:
             "history": self.history.state_dict(),
             "class_means": self.class_means,
         }
-        return content if self.own is None else content | {"own": _of_own(self.own)}
+        if self.own is not None:
+            images, labels = map(torch.from_numpy, (self.own.images, self.own.labels))
+            content["own"] = {"images": images, "labels": labels}
+        return content
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:
@@ -238,10 +241,6 @@ def _fields(content: Mapping[str, Any]) -> dict[str, Any]:
         "class_means": content["class_means"],
         "own": _own(content["own"]) if "own" in content else None,
     }
-
-
-def _of_own(own: Own) -> dict[str, Tensor]:
-    return {"images": torch.from_numpy(own.images), "labels": torch.from_numpy(own.labels)}
 
 
 def _own(content: Any) -> Own:

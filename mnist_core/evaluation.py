@@ -157,14 +157,3 @@ def outputs(
         if progress:
             progress(min(len(parts) * BATCH / len(images), 1.0))
     return torch.cat(parts) if len(parts) > 1 else parts[0]
-
-
-def none_probabilities(model: nn.Module, images: Tensor) -> Tensor:
-    """u8 [B,28,28] → f32 [B], how probable it is that an image is no digit.
-
-    Raises ValueError for a network that was never shown such drawings: see `inspection.likeness`.
-    """
-    log_probabilities = outputs(model, images)
-    if log_probabilities.shape[1] == NONE:
-        raise ValueError("this network has no output for what is no digit")
-    return log_probabilities[:, NONE].exp()

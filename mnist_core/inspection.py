@@ -174,6 +174,17 @@ def operations(model: nn.Module, digits: Tensor) -> list[Operation]:
     return watch.operations
 
 
+def chain(model: nn.Module, digits: Tensor) -> list[Operation]:
+    """`operations`, each of what the one before has made. Raises ValueError where the model is no
+    such chain."""
+    done, before = operations(model, digits), digits
+    for operation in done:
+        if operation.arguments[0] is not before:
+            raise ValueError(f"{operation.name} takes more than what comes before it")
+        before = operation.output
+    return done
+
+
 def features(model: nn.Module, images: Tensor, device: str | torch.device = "cpu") -> Tensor:
     """u8 [B,28,28] → f32 [B,F], on the CPU: what the network's last layer is given of each."""
     found = []
@@ -191,18 +202,10 @@ def class_means(model: nn.Module, split: Split, device: str | torch.device = "cp
     return total / digits.sum(0).clamp(min=1)[:, None]
 
 
-def likeness(model: nn.Module, images: Tensor, class_means: Tensor) -> Tensor:
-    """u8 [B,28,28] → f32 [B], -1..1: the cosine of an image's features to the nearest class mean.
-
-    Low for what is like no digit, to a network that was never shown any such thing.
-    """
-    return (F.normalize(features(model, images)) @ F.normalize(class_means).T).amax(1)
-
-
 @torch.no_grad()
 def told_by_means(model: nn.Module, digits: Tensor, class_means: Tensor) -> Tensor:
-    """Normalized f32 [B,1,28,28] → log-probabilities f32 [B,11]: a network's ten, and by its
-    likeness to `class_means` f32 [10,F] that it is no digit."""
+    """Normalized f32 [B,1,28,28] → log-probabilities f32 [B,11]: a network's ten, and that it is no
+    digit, by the cosine of its features to the nearest of the `class_means` f32 [10,F]."""
     done = operations(model, digits)
     seen = [step.arguments[0] for step in done if step.name == "linear"][-1]
     alike = (F.normalize(seen) @ F.normalize(class_means.to(seen)).T).amax(1, keepdim=True)

@@ -24,8 +24,8 @@ from .config import NONE
 from .digits.augment import distort
 from .digits.own import Own
 from .digits.split import normalize
-from .evaluation import DIGIT, classify, outputs
-from .inspection import LIKE, STEEP, features, operations
+from .evaluation import DIGIT, outputs
+from .inspection import LIKE, STEEP, chain, features
 
 Step = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """One layer: f32 [H,W,C] → f32 [H,W,C], or [F] → [F] once flattened."""
@@ -58,11 +58,10 @@ class Answers:
 
 
 class Reader:
-    """`network`, with the weights it has now: u8 [28,28], ink = 255 → ten probabilities.
+    """`network`, with the weights it has now.
 
-    They are those of `evaluation.classify` but for rounding. A network that has branches, or
-    layers that are not known here, is read by `classify` itself. `class_means` f32 [10,F] are
-    those of `inspection`: what a network without an output for "no digit" tells digits by.
+    One that has branches, or layers that are not known here, is read by torch. `class_means` f32
+    [10,F] are those of `inspection`: what a network without an output for "no digit" goes by.
     """
 
     def __init__(self, network: nn.Module, class_means: Tensor | None = None) -> None:
@@ -70,22 +69,15 @@ class Reader:
         self._class_means = None if class_means is None else _unit(class_means.numpy())
         self._steps: list[Step] | None = None
         trial = np.random.default_rng(1).integers(0, 64, (28, 28), np.uint8)
-        expected = self(trial)
+        self.knows_none = len(self.look(trial)[0]) > NONE
+        expected = self.answers(trial[None]).probabilities
         try:
             self._steps = _laid_out(network, normalize(torch.from_numpy(trial)[None]))
-            alike = np.allclose(self(trial), expected, atol=1e-5)
+            alike = np.allclose(self.answers(trial[None]).probabilities, expected, atol=1e-5)
         except Exception:  # of whatever kind: something in it is not known here
             alike = False
         if not alike:
             self._steps = None
-        self.knows_none = len(self.look(trial)[0]) > NONE
-
-    def __call__(self, image: NDArray[np.uint8]) -> list[float]:
-        if self._steps is None:
-            return classify(self.network, torch.from_numpy(image)[None])[0].tolist()
-        outputs, _ = self.look(image)
-        digits = np.exp(outputs[:NONE])
-        return (digits / digits.sum() if len(outputs) > NONE else digits).tolist()
 
     @property
     def takes_all(self) -> bool:
@@ -207,16 +199,10 @@ def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _laid_out(network: nn.Module, digit: Tensor) -> list[Step]:
     """What a chain of layers does with `digit`. Raises some exception for anything else."""
-    steps, before, done = [], digit, operations(network, digit)
-    for operation in done:
-        source, *settings = operation.arguments
-        if source is not before:
-            raise ValueError(f"{operation.name} takes more than what comes before it")
-        steps.append(_STEPS[operation.name](*settings))
-        before = operation.output
+    done = chain(network, digit)
     if [operation.name for operation in done[-2:]] != ["linear", "log_softmax"]:
         raise ValueError("its last layer is another")
-    return steps
+    return [_STEPS[operation.name](*operation.arguments[1:]) for operation in done]
 
 
 def _convolution(weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, *_: Any) -> Step:

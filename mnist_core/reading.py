@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from .digits.handwriting import handwriting
 from .errors import CheckpointError, DrawingError, Message
 from .evaluation import DIGIT
 from .grouping import Parts, parts_of_ink, parts_of_strokes
-from .numpy_network import Answers, Reader
+from .numpy_network import Reader, TaughtReader
 
 SURE = 0.7
 """Below this probability of the first digit the answer is called unsure."""
@@ -48,15 +48,8 @@ digits of several strokes become two; with it, none does. A cost for each digit 
 nats, gains no synthetic numbers: a network that knows what is no digit needs none."""
 
 
-class Classifier(Protocol):
-    """A network. A `Reader` does."""
-
-    @property
-    def knows_none(self) -> bool:
-        """Whether it was shown what is no digit, and so can tell several from one."""
-
-    def answers(self, images: NDArray[np.uint8]) -> Answers:
-        """Read u8 [B,28,28], ink = 255, in MNIST's frame."""
+Classifier = Reader | TaughtReader
+"""A network that reads, by itself or by somebody's own drawings as well."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -151,7 +151,7 @@ class Trainer:
                 " larger batches or fewer epochs.",
                 most=MAX_LOGGED,
             )
-        clock = _Clock(self.history.seconds)
+        began = time.perf_counter() - self.history.seconds  # going on from an earlier session's
         while True:
             epoch, done = divmod(self.batches_done, per_epoch)
             seen = self.examples_seen(len(train))
@@ -161,7 +161,7 @@ class Trainer:
             if done == 0 and not self._has_evaluated(seen):
                 if epoch == config.epochs:
                     self.class_means = class_means(self.model, train.in_epoch(0), self.device)
-                yield self._record(self._evaluate(test, seen, clock))
+                yield self._record(self._evaluate(test, seen, began))
             if epoch == config.epochs:
                 return
             self.class_means = None
@@ -179,8 +179,8 @@ class Trainer:
                 if not math.isfinite(value):
                     raise TrainingError(_DIVERGED)
                 seen = epoch * len(train) + batch * config.batch_size
-                event = StepEvent(examples_seen=seen, loss=value, seconds=clock.seconds())
-                yield self._record(event)
+                seconds = time.perf_counter() - began
+                yield self._record(StepEvent(examples_seen=seen, loss=value, seconds=seconds))
 
     def examples_seen(self, count: int) -> int:
         """Training examples seen so far, in a run over a training set of `count`."""
@@ -234,14 +234,11 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * _course(self.config.schedule, done)
 
-    def _evaluate(self, test: Split, seen: int, clock: _Clock) -> EvalEvent:
+    def _evaluate(self, test: Split, seen: int, began: float) -> EvalEvent:
         result = evaluate(self.model, test, self.device)
-        return EvalEvent(
-            examples_seen=seen,
-            loss=result.loss,
-            accuracy=result.accuracy,
-            seconds=clock.seconds(),
-        )
+        loss, accuracy = result.loss, result.accuracy
+        seconds = time.perf_counter() - began
+        return EvalEvent(examples_seen=seen, loss=loss, accuracy=accuracy, seconds=seconds)
 
     def _has_evaluated(self, seen: int) -> bool:
         evaluations = self.history.evaluations
@@ -287,16 +284,6 @@ _DIVERGED = (
     "The loss is no longer a finite number, so the run cannot go on. Its last good checkpoint is"
     " kept; start again with a smaller learning rate."
 )
-
-
-class _Clock:
-    """Seconds of training, going on from an earlier session's."""
-
-    def __init__(self, before: float) -> None:
-        self._start = time.perf_counter() - before
-
-    def seconds(self) -> float:
-        return time.perf_counter() - self._start
 
 
 def _optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:

@@ -106,6 +106,8 @@ def test_a_run_is_watched_left_found_again_stopped_and_resumed_bit_for_bit(
     press(page, "Resume")
     expect(sentence(page)).to_contain_text("after 2 epochs")
     expect(page.locator(".run-controls")).to_contain_text("Resume to 7")
+    page.get_by_label("Weights that read").click()
+    expect(page.get_by_role("option", name="My own 1")).to_be_visible()
 
     resumed = Checkpoint.load(file)
     assert len(resumed.history.resumes) == 1

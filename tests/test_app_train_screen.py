@@ -19,6 +19,8 @@ def test_drawing_number_button_and_the_beginning_of_the_curve_are_in_one_glance(
     width, height = SCREENS[screen]
     page = open_page("/#tab=train", viewport={"width": width, "height": height})
     page.locator(".run-noise").wait_for()
+    expect(page.locator(".run-of")).to_contain_text("before it learns")
+    expect(page.locator(".run-samples figure")).to_have_count(6)
     for name in WHOLE:
         expect(page.locator(name).first).to_be_visible()
         for part in page.locator(name).all():

@@ -12,7 +12,7 @@ from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import NONE
 from mnist_core.digits.nondigits import letter_images
 from mnist_core.digits.split import Split, normalize
-from mnist_core.evaluation import classify, evaluate, none_probabilities
+from mnist_core.evaluation import classify, evaluate, outputs
 from mnist_core.places import shipped_weights
 from mnist_core.reading import reader_of
 
@@ -93,7 +93,7 @@ def test_by_class_means_it_refuses_what_a_reader_of_one_digit_refuses():
     assert torch.allclose(read.log_probabilities, alone.log_probabilities, atol=1e-5)
     modern = Checkpoint.load(shipped_weights("modern"))
     assert modern.means_to_tell_by is None
-    none = none_probabilities(modern.network(), letters)
+    none = outputs(modern.network(), letters)[:, NONE].exp()
     assert torch.allclose(evaluate(modern.network(), Split(letters, labels)).none.exp(), none)
 
 

@@ -89,8 +89,8 @@ def test_a_step_is_that_of_plain_torch_on_the_digits_and_a_fifth_of_others():
 def test_it_learns_what_is_none_and_reads_digits_as_before():
     trainer = finished(Trainer.fresh(config(epochs=8, learning_rate=0.05)))
     model = trainer.checkpoint().network()
-    assert evaluation.none_probabilities(model, OTHERS).mean() > 0.8
-    assert evaluation.none_probabilities(model, TEST.images).mean() < 0.2
+    assert evaluation.outputs(model, OTHERS)[:, NONE].exp().mean() > 0.8
+    assert evaluation.outputs(model, TEST.images)[:, NONE].exp().mean() < 0.2
     assert evaluation.evaluate(model, TEST).accuracy > 0.9
     answers = evaluation.classify(model, TEST.images)
     assert answers.shape == (50, 10)
@@ -98,11 +98,6 @@ def test_it_learns_what_is_none_and_reads_digits_as_before():
     with torch.no_grad():
         outputs = model(normalize(TEST.images)).exp()
     assert torch.allclose(answers, outputs[:, :10] / outputs[:, :10].sum(1, keepdim=True))
-
-
-def test_a_network_that_was_never_shown_them_says_so():
-    with pytest.raises(ValueError, match="no output"):
-        evaluation.none_probabilities(Net().eval(), OTHERS)
 
 
 def test_features_are_what_the_last_layer_is_given():
@@ -128,7 +123,8 @@ def test_a_reader_of_one_digit_answers_the_same(name, count):
         np.testing.assert_allclose(ours, log_probabilities, atol=1e-4)
         np.testing.assert_allclose(seen, features, rtol=1e-4, atol=1e-4)
         probabilities = evaluation.classify(model, torch.from_numpy(image)[None])[0]
-        np.testing.assert_allclose(reader(image), probabilities, atol=1e-5)
+        answers = reader.answers(image[None])
+        np.testing.assert_allclose(answers.probabilities[0], probabilities, atol=1e-5)
 
 
 def test_class_means_and_likeness_in_plain_numpy():
@@ -140,7 +136,9 @@ def test_class_means_and_likeness_in_plain_numpy():
     assert np.allclose(found, means, atol=1e-5)
     norm = np.linalg.norm
     cosine = (features @ means.T) / norm(features, axis=1)[:, None] / norm(means, axis=1)
-    assert np.allclose(inspection.likeness(model, TRAIN.images, found), cosine.max(1), atol=1e-5)
+    told = evaluation.outputs(model, TRAIN.images, class_means=found)[:, NONE]
+    odds = inspection.STEEP * (cosine.max(1) - inspection.LIKE)
+    assert np.allclose(told, -np.log1p(np.exp(odds)), atol=1e-3)
 
 
 def test_a_run_keeps_its_class_means_when_it_ends_and_has_none_under_way(tmp_path):

@@ -7,20 +7,22 @@ import os
 import time
 import zipfile
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
-from training_runs import LONG, SHORT, ended, run, under_way, until
+from training_runs import LONG, SHORT, TEST, ended, run, under_way, until
 
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import MODERN, TrainConfig
-from mnist_core.errors import CheckpointError, ConfigError
+from mnist_core.errors import CheckpointError, ConfigError, DataError
 from mnist_core.history import EvalEvent, History, StepEvent
 from mnist_core.page.run_actions import Pressed, act, download
 from mnist_core.page.run_buttons import controls, resume_target
 from mnist_core.page.run_table import table
 from mnist_core.page.run_view import Choice, Page, look, now, shown_run
 from mnist_core.page.run_words import sentence
+from mnist_core.page.untrained import untrained
 from mnist_core.page.words import Words
 from mnist_core.runs.folder import new_visitor
 
@@ -50,6 +52,32 @@ def test_before_the_first_run_the_shipped_curve_is_shown_and_train_alone_is_offe
     assert shown["parts"]["controls"].count("disabled") == 3
     assert "An example, read as it learns" in shown["parts"]["reading"]
     assert (shown["active"], shown["running"]) == (False, False)
+
+
+def test_before_the_first_run_the_untrained_network_reads_where_there_are_digits_to_read(
+    open_scheduler, visitor
+):
+    def missing():
+        raise DataError("MNIST is not on this machine.")
+
+    def seen(load_test, **changes):
+        before = partial(untrained, load_test)
+        return look(open_scheduler(), page(visitor, **changes), SAY, untrained=before)
+
+    shown = seen(lambda: TEST, drawing=DRAWING)
+    assert "before it learns" in shown["parts"]["number"]
+    assert shown["parts"]["samples"].count("<figure ") == 6
+    assert shown["parts"]["samples"].count("run-wrong") >= 3
+    assert "10 filters" in shown["parts"]["filters"]
+    assert "run-first" in shown["parts"]["reading"]
+    assert len(shown["cloud"]["places"]) > 30
+    assert len(shown["cloud"]["own"]) == 2
+    again = seen(lambda: TEST, drawing=DRAWING, marks=shown["marks"])
+    assert (again["parts"], again["cloud"]) == ({}, None)
+    without = seen(missing)
+    assert "before it learns" in without["parts"]["number"]
+    assert "They appear here" in without["parts"]["samples"]
+    assert without["cloud"]["places"] == []
 
 
 def test_a_look_brings_only_what_has_changed(open_scheduler, visitor):

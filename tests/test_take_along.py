@@ -62,8 +62,8 @@ def test_a_runs_package_is_a_zip_with_its_figures(lab):
     assert "9,828 of 10,000" in card
     assert '"name": "Mine 1"' in card
     file = lab.scheduler.checkpoint_file(visitor, run_id)
-    until(lambda: swallowed(file, lab.data_dir, lab.read) is not None)
-    assert f"swallows {swallowed(file, lab.data_dir, lab.read)} of 1,000" in card
+    until(lambda: swallowed(file, lab.data_dir, lab.workers.read) is not None)
+    assert f"swallows {swallowed(file, lab.data_dir, lab.workers.read)} of 1,000" in card
 
 
 def test_a_run_on_ones_own_drawings_alone_is_packed_too(lab, tmp_path):

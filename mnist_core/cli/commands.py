@@ -24,19 +24,12 @@ from ..numpy_network import TaughtReader
 from ..reading import read_picture, read_strokes, reader_of
 from ..runs.folder import Snapshots
 from ..runs.readings import Readings, digest_of
-from .console import (
-    checkpoint_file,
-    checkpoint_of,
-    chosen_file,
-    own_dataset,
-    progress_bar,
-    with_mnist,
-)
+from .console import checkpoint_file, chosen_file, own_dataset, progress_bar, with_mnist
 
 
 def evaluate_command(options: argparse.Namespace) -> int:
-    """Measure a checkpoint on a test set."""
-    checkpoint = checkpoint_of(options)
+    file = chosen_file(options)
+    checkpoint = Checkpoint.load(file)
     dataset, own = own_dataset(options.dataset or checkpoint.config.dataset)
     if dataset == "own":
         test = datasets.tested(own or checkpoint.own)
@@ -48,7 +41,7 @@ def evaluate_command(options: argparse.Namespace) -> int:
         means = checkpoint.means_to_tell_by
         result = evaluate(checkpoint.network(), test, progress=progress, class_means=means)
     if options.moments:
-        _keep_readings(chosen_file(options), checkpoint, test, result)
+        _keep_readings(file, checkpoint, test, result)
     if options.json:
         print(json.dumps({
             "loss": result.loss,
@@ -79,8 +72,7 @@ def _keep_readings(file: Path, checkpoint: Checkpoint, test: Split, saved: Evalu
 
 
 def predict(options: argparse.Namespace) -> int:
-    """Read pictures and files of strokes."""
-    reader = reader_of(checkpoint_of(options))
+    reader = reader_of(Checkpoint.load(chosen_file(options)))
     reads = TaughtReader(reader, read_own(options.own)) if options.own else reader
     if reader.takes_all:
         print("These weights take everything for a digit: they know nothing else.", file=sys.stderr)
@@ -101,7 +93,6 @@ def predict(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    """Write a run for other programs: the tutorial's two files, a package, ONNX."""
     if (options.model is None) != (options.optimizer is None):
         raise ConfigError("The tutorial's two files go together: give --model and --optimizer.")
     if not (options.model or options.package or options.onnx):

@@ -14,7 +14,6 @@ from pathlib import Path
 from tqdm import tqdm
 
 from .. import config, places
-from ..checkpoint import Checkpoint
 from ..digits import datasets, mnist
 from ..digits.own import Own, read_own
 
@@ -53,13 +52,8 @@ def with_mnist(dataset: str, options: argparse.Namespace) -> Path:
     return folder
 
 
-def checkpoint_of(options: argparse.Namespace) -> Checkpoint:
-    """The checkpoint that --checkpoint names, or the weights that come with the project."""
-    return Checkpoint.load(chosen_file(options))
-
-
 def chosen_file(options: argparse.Namespace) -> Path:
-    """The file of `checkpoint_of`."""
+    """The checkpoint that --checkpoint names, or the weights that come with the project."""
     return checkpoint_file(options.checkpoint or places.shipped_weights(config.SHIPPED[0]))
 
 

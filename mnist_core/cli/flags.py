@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+_DATASETS = "{" + ",".join(config.DATASETS) + "}"
 
 
 def _add_train(commands: Commands) -> None:
@@ -58,7 +59,7 @@ def _add_setting(parser: argparse.ArgumentParser, setting: Field[Any]) -> None:
     metadata = setting.metadata
     if setting.name == "dataset":
         help = metadata["help"] + "; mnist+FILE.jsonl or FILE.jsonl for your own labelled drawings"
-        parser.add_argument(flag, type=_dataset, metavar=_datasets(), help=help)
+        parser.add_argument(flag, type=_dataset, metavar=_DATASETS, help=help)
         return
     if "choices" in metadata:
         parser.add_argument(flag, choices=metadata["choices"], help=metadata["help"])
@@ -73,7 +74,7 @@ def _add_evaluate(commands: Commands) -> None:
     parser = commands.add_parser("evaluate", help="measure a checkpoint on the test set")
     parser.set_defaults(run=evaluate_command)
     _add_checkpoint(parser)
-    parser.add_argument("--dataset", type=_dataset, metavar=_datasets(),
+    parser.add_argument("--dataset", type=_dataset, metavar=_DATASETS,
                         help="or FILE.jsonl of drawings; default: the checkpoint's")  # fmt: skip
     _add_data_dir(parser)
     parser.add_argument("--moments", action="store_true",
@@ -119,14 +120,10 @@ def _add_data_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", type=Path, help="default: MNIST_DATA_DIR, or data/")
 
 
-def _datasets() -> str:
-    return "{" + ",".join(config.DATASETS) + "}"
-
-
 def _dataset(text: str) -> str:
     """The name of a dataset, or a file of drawings, alone or with "mnist+" before it."""
     if text not in config.DATASETS and not text.endswith(".jsonl"):
-        raise argparse.ArgumentTypeError(f"must be one of {_datasets()} or FILE.jsonl, not {text}")
+        raise argparse.ArgumentTypeError(f"must be one of {_DATASETS} or FILE.jsonl, not {text}")
     return text
 
 

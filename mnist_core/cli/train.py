@@ -38,7 +38,6 @@ from .tracking import tracked
 
 
 def train(options: argparse.Namespace) -> int:
-    """Train a new run or go on with one, saving as it goes."""
     trainer, folder = _resumed(options) if options.resume else _fresh(options)
     data_dir = with_mnist(trainer.config.dataset, options)
     with progress_bar("Synthetic digits", options.quiet) as made:

@@ -63,18 +63,18 @@ def load(dataset: str, folder: Path, progress: Progress | None = None) -> tuple[
     if dataset.endswith("+nondigits"):
         train, test = load(dataset.removesuffix("+nondigits"), folder, progress)
         others = _FEW_NONDIGITS if has_own(dataset) else _NONDIGITS
-        return replace(train, nondigits=_nondigits(*others, progress).images), test
+        made = _once(nondigit_images, *others, progress)
+        return replace(train, nondigits=made.images), test
     if dataset == "own":
         return _NO_DIGITS, _NO_DIGITS
-    if dataset == "mnist+own":
-        return load_mnist(folder.resolve())
-    if dataset == "mnist":
+    if dataset in ("mnist", "mnist+own"):
         return load_mnist(folder.resolve())
     if dataset == "handwriting":
-        return _handwriting(*_HANDS, progress), _handwriting(*_HANDS_TEST, progress)
+        train = _once(handwriting_images, *_HANDS, progress)
+        return train, load_test(dataset, folder, progress)
     if dataset == "mnist+handwriting":
         train, test = load_mnist(folder.resolve())  # raises before anything is made
-        hands = _handwriting(SHARD * SHARDS, _HANDS[1], progress)
+        hands = _once(handwriting_images, SHARD * SHARDS, _HANDS[1], progress)
         parts = zip(hands.images.split(SHARD), hands.labels.split(SHARD), strict=True)
         return Split(train.images, train.labels, tuple(Split(*part) for part in parts)), test
     raise DataError("There is no dataset called {dataset}.", dataset=dataset)
@@ -119,7 +119,7 @@ def load_test(dataset: str, folder: Path, progress: Progress | None = None) -> S
     if needs_mnist(dataset):
         return load_mnist_test(folder.resolve())
     if dataset == "handwriting":
-        return _handwriting(*_HANDS_TEST, progress)
+        return _once(handwriting_images, *_HANDS_TEST, progress)
     raise DataError("There is no dataset called {dataset}.", dataset=dataset)
 
 
@@ -127,7 +127,7 @@ def load_shown(digits: str, folder: Path, progress: Progress | None = None) -> S
     """What is shown: "mnist test", "mnist train", "handwriting test", "nondigits test" or, of these
     letters and signs alone, "letters test". Raises as `load`."""
     if digits == "nondigits test":
-        return _nondigits(*_NONDIGITS_TEST, progress)
+        return _once(nondigit_images, *_NONDIGITS_TEST, progress)
     if digits == "letters test":
         return letters_test(progress)
     dataset, part = digits.split()
@@ -155,14 +155,6 @@ def measured_on(dataset: str) -> str:
     """The dataset whose test digits tell others how well a run on `dataset` reads: MNIST's, unless
     it is synthetic throughout. One's own drawings are nobody else's measure."""
     return "handwriting" if dataset == "handwriting" else "mnist"
-
-
-def _handwriting(count: int, seed: int, progress: Progress | None) -> Split:
-    return _once(handwriting_images, count, seed, progress)
-
-
-def _nondigits(count: int, seed: int, progress: Progress | None) -> Split:
-    return _once(nondigit_images, count, seed, progress)
 
 
 Make = Callable[..., tuple[np.ndarray, np.ndarray]]

@@ -51,13 +51,10 @@ def handwriting_images(
     The label is the index's last figure. Image i depends on (seed, i) alone, pen included. The
     other arguments are those of `synthetic.images`.
     """
+    indices = range(start, start + count)
+    file = cache and cache / f"handwriting-v{VERSION}-{seed}-{start}-{count}.npz"
     images = synthetic.images(
-        draw,
-        range(start, start + count),
-        seed,
-        file=cache and cache / f"handwriting-v{VERSION}-{seed}-{start}-{count}.npz",
-        progress=progress,
-        processes=processes,
+        draw, indices, seed, file=file, progress=progress, processes=processes
     )
     return images, np.arange(start, start + count) % 10
 

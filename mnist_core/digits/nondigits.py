@@ -41,20 +41,13 @@ def nondigit_images(
     start: int = 0,
     cache: Path | None = None,
     progress: Callable[[float], None] | None = None,
-    processes: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Images u8 [count,28,28], ink 255, of the indices from `start`, and labels i64 [count], NONE.
 
     Image i depends on (seed, i) alone, pen included. The other arguments are `synthetic.images`'.
     """
-    images = synthetic.images(
-        draw,
-        range(start, start + count),
-        seed,
-        file=cache and cache / f"nondigits-v{VERSION}-{HANDS}-{seed}-{start}-{count}.npz",
-        progress=progress,
-        processes=processes,
-    )
+    file = cache and cache / f"nondigits-v{VERSION}-{HANDS}-{seed}-{start}-{count}.npz"
+    images = synthetic.images(draw, range(start, start + count), seed, file=file, progress=progress)
     return images, np.full(count, NONE)
 
 

@@ -19,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
-from ..errors import DrawingError, Message
+from ..errors import DrawingError
 from .ink import find_ink
 from .strokes import BOX, PEN, SIDE
 
@@ -51,7 +51,7 @@ def open_picture(file: str | PathLike[str] | BinaryIO) -> Image.Image:
     except FileNotFoundError:
         raise DrawingError("There is no such picture.") from None
     except Image.DecompressionBombError:
-        raise DrawingError(_too_large()) from None
+        raise DrawingError(_TOO_LARGE, most=MAX_PIXELS) from None
     except Exception:  # decoders answer hostile bytes with nearly any exception
         raise DrawingError(_BROKEN) from None
 
@@ -98,17 +98,12 @@ def frame(ink: np.ndarray) -> np.ndarray | None:
 
 
 _BROKEN = "This is not a picture that can be read; use a PNG or JPEG file."
-
-
-def _too_large() -> Message:
-    return Message(
-        "The picture is too large; at most {most:,} pixels can be read.", most=MAX_PIXELS
-    )
+_TOO_LARGE = "The picture is too large; at most {most:,} pixels can be read."
 
 
 def _check_size(picture: Image.Image) -> None:
     if picture.width * picture.height > MAX_PIXELS:
-        raise DrawingError(_too_large())
+        raise DrawingError(_TOO_LARGE, most=MAX_PIXELS)
 
 
 def _reduced(picture: Image.Image) -> Image.Image:

@@ -129,7 +129,7 @@ def _training(checkpoint: Checkpoint) -> list[str]:
     if run.nondigits:
         data += ", with synthetic letters, shapes and scribbles as what is no digit"
     settings = [[f.name.replace("_", " "), str(getattr(run, f.name))] for f in fields(TrainConfig)]
-    parameters = sum(tensor.numel() for tensor in _learnt(checkpoint))
+    parameters = sum(weights.numel() for weights in checkpoint.network().parameters())
     told = (
         f"It saw {history.examples_seen:,} training digits in {history.seconds:,.1f} seconds;"
         f" device {checkpoint.device}, CPU threads {checkpoint.threads}."
@@ -148,10 +148,6 @@ _AGAIN = (
     "The drawings are not in this package, nor the weights that it may have started from, so it"
     " cannot be trained again from what is written here."
 )
-
-
-def _learnt(checkpoint: Checkpoint) -> list[Tensor]:
-    return list(checkpoint.network().parameters())
 
 
 def _rows(counts: Tensor) -> list[list[str]]:

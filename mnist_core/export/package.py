@@ -2,7 +2,7 @@
 
 `config.json` lists what the network does, in order, each as a function of torch and its arguments,
 of which a word is the name of a tensor in `model.safetensors`; `load.py` follows it. The list is
-found by running the network and watching (`inspection.operations`), so it is that of the network.
+found by running the network and watching (`inspection.chain`), so it is that of the network.
 
 But: a network that is no chain of layers has no such list.
 """
@@ -12,9 +12,9 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from functools import partial
+from operator import methodcaller
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from ..checkpoint import Checkpoint, write_atomically
 from ..digits.split import MEAN, STD, normalize
 from ..evaluation import DIGIT
-from ..inspection import operations
+from ..inspection import chain
 from .card import NO_DIGIT, model_card
 from .figures import Figures
 
@@ -51,11 +51,10 @@ def package(checkpoint: Checkpoint, figures: Figures, name: str) -> dict[str, by
 def write_folder(folder: Path, files: dict[str, bytes]) -> None:
     """Raises CheckpointError when a file cannot be written."""
     for name, content in files.items():
-        write_atomically(folder / name, partial(_write, content))
+        write_atomically(folder / name, methodcaller("write", content))
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
-    """The files as a zip."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, file in files.items():
@@ -63,20 +62,11 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return content.getvalue()
 
 
-def _write(content: bytes, file: IO[bytes]) -> None:
-    file.write(content)
-
-
 def layers(network: nn.Module) -> list[list[Any]]:
     """What the network does with a digit, as `config.json` has it. Raises ValueError where it is
     no chain."""
     names = {id(tensor): name for name, tensor in network.state_dict(keep_vars=True).items()}
-    listed, before = [], normalize(torch.zeros(1, 28, 28, dtype=torch.uint8))
-    for operation in operations(network, before):
-        source, *settings = operation.arguments
-        if source is not before:
-            raise ValueError(f"{operation.name} takes more than what comes before it")
-        parts = [names[id(part)] if isinstance(part, Tensor) else part for part in settings]
-        listed.append([operation.name, *parts])
-        before = operation.output
-    return listed
+    return [
+        [done.name, *(names[id(x)] if isinstance(x, Tensor) else x for x in done.arguments[1:])]
+        for done in chain(network, normalize(torch.zeros(1, 28, 28, dtype=torch.uint8)))
+    ]

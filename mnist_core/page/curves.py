@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..history import EvalEvent, Event, History, LiveReading, StepEvent
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COLOURS = 6
@@ -32,8 +31,7 @@ MAX_RESUMES = 100
 MAX_LOSS = 5.0
 """Where the axis of the loss ends at the latest; a diverging run goes through the ceiling."""
 _SMOOTHING = 0.1
-_PALETTE = ("#2563eb", "#d97706", "#059669", "#9333ea", "#dc2626", "#0891b2")
-_GREY = "#888888"
+_COLOUR = "#2563eb"
 _CHINESE_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC", "Microsoft YaHei")
 
 Point = tuple[float, float]
@@ -42,7 +40,7 @@ AnEvent = TypeVar("AnEvent", StepEvent, EvalEvent, LiveReading)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Curve:
-    """One run on the chart, with an id of its own. `colour` is an index 0..5, or None for grey;
+    """One run on the page's chart, with an id of its own. `colour` is a number, or None for grey;
     `total` the number of examples in the whole run (0 if unknown), `live` what was read between the
     tests of its history."""
 
@@ -123,37 +121,32 @@ def _first_unknown(events: Sequence[Event | LiveReading], has: object, stride: i
     return first if events[first - stride].examples_seen == has.get("last") else 0
 
 
-def figure(curves: Sequence[Curve]) -> Figure:
-    """The chart for a file: loss left, test accuracy right."""
+def figure(name: str, history: History) -> Figure:
+    """The chart for a file: loss left, test accuracy right. The axis of the loss ends at 2.5 as the
+    tutorial's, or at MAX_LOSS; that of the accuracy begins at 90 % once all are above it."""
     from matplotlib.figure import Figure
 
     chart = Figure(figsize=(10, 4), layout="constrained")
     loss, accuracy = chart.subplots(1, 2, width_ratios=(2, 1))
-    for curve in curves:
-        _draw(curve, loss, accuracy)
+    steps, tests = _losses(history.steps), _losses(history.evaluations)
+    smoothed = smooth(steps)
+    loss.plot(*_columns(steps), color=_COLOUR, alpha=0.25, linewidth=0.7)
+    loss.plot(*_columns(smoothed), color=_COLOUR, label="train")
+    loss.plot(*_columns(tests), "o", color=_COLOUR, label="test")
+    percent = [(e.examples_seen, 100 * e.accuracy) for e in history.evaluations]
+    accuracy.plot(*_columns(percent), "o-", color=_COLOUR)
+    for x in history.resumes:
+        loss.axvline(x, color=_COLOUR, linestyle="--", linewidth=0.8)
     loss.set(xlabel="number of training examples seen", ylabel="negative log likelihood loss")
     accuracy.set(xlabel="number of training examples seen", ylabel="test accuracy, %")
-    loss.set_ylim(0, _loss_top(curves))
-    accuracy.set_ylim(100 * _accuracy_low(curves), 100)
-    if curves:
-        legend = loss.legend(prop={"family": _fonts()})
-        names = [f"{curve.name}: {what} loss" for curve in curves for what in ("train", "test")]
-        for text, name in zip(legend.get_texts(), names, strict=True):
-            text.set_text(name)  # only here, or one that begins with _ would be left out,
-            text.set_parse_math(False)  # and one with $ taken for a formula
+    loss.set_ylim(0, 2.5 if all(y <= 2.5 for _, y in smoothed + tests) else MAX_LOSS)
+    trained = [y for seen, y in percent if seen]
+    accuracy.set_ylim(90 if trained and min(trained) >= 90 else 0, 100)
+    legend = loss.legend(prop={"family": _fonts()})
+    for text, what in zip(legend.get_texts(), ("train", "test"), strict=True):
+        text.set_text(f"{name}: {what} loss")  # only here: one with _ first would be left out,
+        text.set_parse_math(False)  # and one with $ taken for a formula
     return chart
-
-
-def _draw(curve: Curve, loss: Axes, accuracy: Axes) -> None:
-    colour = _GREY if curve.colour is None else _PALETTE[curve.colour % COLOURS]
-    steps = _losses(curve.history.steps)
-    loss.plot(*_columns(steps), color=colour, alpha=0.25, linewidth=0.7)
-    loss.plot(*_columns(smooth(steps)), color=colour, label="train")
-    loss.plot(*_columns(_losses(curve.history.evaluations)), "o", color=colour, label="test")
-    percent = [(e.examples_seen, 100 * e.accuracy) for e in curve.history.evaluations]
-    accuracy.plot(*_columns(percent), "o-", color=colour)
-    for x in curve.history.resumes:
-        loss.axvline(x, color=colour, linestyle="--", linewidth=0.8)
 
 
 def _fonts() -> list[str]:
@@ -164,10 +157,10 @@ def _fonts() -> list[str]:
     return ["DejaVu Sans", *(name for name in _CHINESE_FONTS if name in there)]
 
 
-def curve_png(curves: Sequence[Curve]) -> bytes:
+def curve_png(name: str, history: History) -> bytes:
     """`figure` as a PNG file."""
     file = io.BytesIO()
-    figure(curves).savefig(file, format="png", dpi=150)
+    figure(name, history).savefig(file, format="png", dpi=150)
     return file.getvalue()
 
 
@@ -203,17 +196,3 @@ def _losses(events: Sequence[Event]) -> list[Point]:
 
 def _columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:
     return [x for x, _ in points], [y for _, y in points]
-
-
-def _loss_top(curves: Sequence[Curve]) -> float:
-    """The end of the loss axis: 2.5 as the tutorial's, more if the runs are worse, at most 5."""
-    lines = [smooth(_losses(curve.history.steps)) for curve in curves]
-    lines += [_losses(curve.history.evaluations) for curve in curves]
-    worst = max((y for line in lines for _, y in line), default=0)
-    return 2.5 if worst <= 2.5 else MAX_LOSS
-
-
-def _accuracy_low(curves: Sequence[Curve]) -> float:
-    """Where the accuracy axis begins: 0.9 once every trained network is above it, else 0."""
-    trained = [e.accuracy for c in curves for e in c.history.evaluations if e.examples_seen]
-    return 0.9 if trained and min(trained) >= 0.9 else 0.0

@@ -37,7 +37,7 @@ class Picture:
 
 def sprite(images: NDArray[np.uint8]) -> str:
     """u8 [N,28,28] → one picture of all, COLUMNS to a row, as a data URI; "" for none."""
-    return palette_png(_tiled(images, COLUMNS, gap=0), INK) if len(images) else ""
+    return palette_png(tiled(images, COLUMNS, gap=0), INK) if len(images) else ""
 
 
 def inside(
@@ -78,14 +78,14 @@ def sheet(images: NDArray[np.uint8], captions: Sequence[str], wrong: Sequence[bo
 def _filters(stage: Stage) -> Picture | None:
     if stage.filters is None or stage.filters.shape[1] != 1:
         return None
-    return _picture(_tiled(stage.filters[:, 0], _columns(len(stage.filters))), is_signed=True)
+    return _picture(tiled(stage.filters[:, 0], _columns(len(stage.filters))), is_signed=True)
 
 
 def _maps(stage: Stage) -> Picture:
     """Maps tiled with grey lines between them; units as one row."""
     values = stage.maps[None]
     if stage.maps.ndim == 3:
-        values = _tiled(stage.maps, _columns(len(stage.maps)), line=stage.maps.max() / 8)
+        values = tiled(stage.maps, _columns(len(stage.maps)), line=stage.maps.max() / 8)
     return _picture(values, is_signed=values.min() < 0)
 
 
@@ -101,7 +101,7 @@ def _columns(count: int) -> int:
     return 10 if count <= 20 else 16
 
 
-def _tiled(pictures: NDArray[Any], columns: int, gap: int = 1, line: float = 0) -> NDArray[Any]:
+def tiled(pictures: NDArray[Any], columns: int, gap: int = 1, line: float = 0) -> NDArray[Any]:
     """[N,H,W] → one picture, `columns` to a row, with lines of a value between them."""
     count, height, width = pictures.shape
     rows = -(-count // columns)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..numpy_network import Reader, TaughtReader
     from ..reading import Classifier, Reading
 
 MAX_PICTURE_BYTES = 20_000_000
@@ -42,18 +41,17 @@ class _Answers:
         self._lab = lab
 
     def read_drawing(self, say: Words, sent: dict[str, Any]) -> dict[str, Any]:
+        from ..reading import read_strokes
+
         strokes, unfinished = sent["strokes"], bool(sent.get("unfinished"))
-        return self._shown(
-            say, sent, lambda core, reader: core.read_strokes(reader, strokes, unfinished)
-        )
+        return self._shown(say, sent, lambda reader: read_strokes(reader, strokes, unfinished))
 
     def read_file(self, say: Words, sent: Any) -> dict[str, Any]:
+        from ..reading import read_picture
+
         ((_, content),) = sent.files
-        return self._shown(
-            say,
-            sent.data,
-            lambda core, reader: core.read_picture(reader, content, self._lab.open_picture),
-        )
+        prepare = self._lab.open_picture
+        return self._shown(say, sent.data, lambda reader: read_picture(reader, content, prepare))
 
     def keep_own(self, say: Words, sent: dict[str, Any]) -> dict[str, Any]:
         """The key of the visitor's drawings, or of those with a `key`, and how they are read."""
@@ -61,7 +59,7 @@ class _Answers:
 
         kept = self._lab.own
         try:
-            own = kept.find(sent["key"] if "key" in sent else kept.keep(sent["drawings"]))
+            own = kept.find(sent["key"]) if "key" in sent else kept.keep(sent["drawings"])
             if own is None:
                 return {"unknown": True}
             return told_of(own, kept.reader(self._lab.reader(sent["weights"]), own))
@@ -123,8 +121,9 @@ class _Answers:
             strokes: In the order drawn, each a list of [x, y] points in the unit square, y down.
             own: To read the same hand better, {"strokes": …, "label": 0 to 9 or "no digit"} each.
         """
-        reader = self._taught(own)
-        return _api_answer(lambda core: core.read_strokes(reader, strokes))
+        from .. import reading
+
+        return _told(reading.read_strokes(self._taught(own), strokes), _rows)
 
     def read_picture(self, _: Words, picture: str, own: Labelled | None = None) -> dict:
         """Read a handwritten digit in a picture: a PNG, JPEG, WebP, GIF, BMP or TIFF of at most
@@ -137,37 +136,30 @@ class _Answers:
             picture: The picture's file; for an assistant, its http address or data URI.
             own: To read the same hand better, {"strokes": …, "label": 0 to 9 or "no digit"} each.
         """
-        reader = self._taught(own)
-        open_ = self._lab.open_picture
-        return _api_answer(lambda core: core.read_picture(reader, picture, open_))
-
-    def _taught(self, own: Labelled | None) -> Reader | TaughtReader:
-        reader, kept = self._lab.reader(config.SHIPPED[0]), self._lab.own
-        if own is None:
-            return reader
-        drawings = kept.find(kept.keep(own))
-        assert drawings is not None, "they were just kept"
-        return kept.reader(reader, drawings)
-
-    def _shown(
-        self, say: Words, sent: dict[str, Any], read: Callable[[Any, Classifier], Reading]
-    ) -> dict[str, Any]:
-        """A reading as the pad takes it; what could not be read is a remark."""
         from .. import reading
 
+        found = reading.read_picture(self._taught(own), picture, self._lab.open_picture)
+        return _told(found, _rows)
+
+    def _taught(self, own: Labelled | None) -> Classifier:
+        reader, kept = self._lab.reader(config.SHIPPED[0]), self._lab.own
+        return reader if own is None else kept.reader(reader, kept.keep(own))
+
+    def _shown(
+        self, say: Words, sent: dict[str, Any], read: Callable[[Classifier], Reading]
+    ) -> dict[str, Any]:
+        """A reading as the pad takes it; what could not be read is a remark."""
         try:
             reader = self._lab.reader(sent["weights"])
             own = self._lab.own.find(sent["own"]) if sent.get("own") else None
-            found = read(reading, self._lab.own.reader(reader, own) if own else reader)
+            found = read(self._lab.own.reader(reader, own) if own else reader)
         except MnistError as error:
             return {"remark": say.translated(error)}
         if found.image is None:
             return {"remark": say.translated(found.remark)}
         return {
-            **found.to_dict(),
+            **_told(found, _base64),
             "unknown": bool(sent.get("own")) and own is None,
-            "image": _base64(found.image),
-            "digits": [{**vars(each), "image": _base64(each.image)} for each in found.digits],
             "remark": say.translated(found.remark),
             "takes_all": reader.takes_all,
         }
@@ -206,15 +198,12 @@ def draw_tab(weights: gr.Dropdown, lab: Lab, visitor: gr.BrowserState) -> None:
     gr.on([], read_picture, [picture, own], answer, api_name="read_picture", concurrency_limit=8)
 
 
-def _api_answer(read: Callable[[Any], Reading]) -> dict[str, Any]:
-    """A reading as the API gives it. Raises MnistError with the sentence when there is none."""
-    from .. import reading
-
-    found = read(reading)
+def _told(found: Reading, shown: Callable[[Any], object]) -> dict[str, Any]:
+    """A reading with its images as `shown` makes them. Raises DrawingError for none."""
     return {
         **found.to_dict(),
-        "image": _plain(found.image),
-        "digits": [{**vars(each), "image": _plain(each.image)} for each in found.digits],
+        "image": shown(found.image),
+        "digits": [{**vars(each), "image": shown(each.image)} for each in found.digits],
     }
 
 
@@ -222,5 +211,5 @@ def _base64(image: NDArray[np.uint8]) -> str:
     return base64.b64encode(image.tobytes()).decode()
 
 
-def _plain(image: NDArray[np.uint8] | None) -> list[list[int]] | None:
-    return None if image is None else image.tolist()
+def _rows(image: NDArray[np.uint8]) -> list[list[int]]:
+    return image.tolist()

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import torch
 
-from ..checkpoint import Checkpoint
 from ..evaluation import classify
-from .networks import moments, network_at
+from .networks import checkpoint_at, moments, network_at
 from .parts import decode_drawing
 from .run_words import percent
 from .words import Words
@@ -18,7 +17,7 @@ def read_before(say: Words, checkpoint: Path, drawing: str) -> str:
     """The sentence on a drawing, base64 of u8 [28,28]: as read at the last epoch but one, or
     untrained; "" where neither is kept. Raises MnistError."""
     image = torch.from_numpy(decode_drawing(drawing))
-    run, kept = Checkpoint.load(checkpoint), moments(checkpoint)
+    run, kept = checkpoint_at(checkpoint), moments(checkpoint)
     tests = run.history.evaluations[:-1]
     moment = next((t.examples_seen for t in reversed(tests) if t.examples_seen in kept), None)
     if moment is None:

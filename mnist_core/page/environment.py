@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .. import places
-from ..errors import ConfigError
+from ..errors import ConfigError, MnistError
 
 _PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
 _HERE = ("localhost", "127.0.0.1", "::1")
@@ -64,10 +64,10 @@ def stop_signal() -> threading.Event:
     return wanted
 
 
-def fail(error: Exception, code: int = 1) -> None:
+def fail(error: MnistError) -> None:
     """End the program with a sentence."""
     sys.stderr.write(f"error: {error}\n")
-    raise SystemExit(getattr(error, "exit_code", code))
+    raise SystemExit(error.exit_code)
 
 
 def _uploads() -> Path:

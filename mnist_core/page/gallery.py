@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .. import inspection
 from ..config import NONE
@@ -116,7 +116,9 @@ class Gallery:
             }
             for name, e in zip(self.readings(), readings, strict=True)
         ]
-        inside = _inside(self.networks[0][1].model, image, int(readings[0].digits[place]))
+        model, read = self.networks[0][1].model, int(readings[0].digits[place])
+        mattered, stages = inspection.occlusion(model, image, read), inspection.stages(model, image)
+        inside = digit_html.inside(image.numpy(), mattered.numpy(), stages, read)
         return render(
             "digit_detail.html", self.say, number=number, truth=truth, answers=answers, **inside
         )
@@ -208,9 +210,3 @@ def _read_at_once(network: Network, image: Tensor) -> Evaluation:
     """A drawing u8 [28,28], whose label is not known."""
     said = outputs(network.model, image[None], class_means=network.class_means)
     return Evaluation.of(said, torch.tensor([NONE]))
-
-
-def _inside(model: nn.Module, image: Tensor, read: int) -> dict[str, object]:
-    """What mattered for reading u8 [28,28] as `read`, and what each stage made of it."""
-    mattered = inspection.occlusion(model, image, read).numpy()
-    return digit_html.inside(image.numpy(), mattered, inspection.stages(model, image), read)

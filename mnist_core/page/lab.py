@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,13 +23,10 @@ from .parts import i18n
 from .words import Words
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
     from ..digits.photo import Prepared
     from ..numpy_network import Reader
     from ..runs.download import MnistDownload
     from ..runs.drive import Load
-    from ..runs.folds import Teaching
     from ..runs.scheduler import Scheduler
     from ..runs.workers import Workers
     from .own import OwnDrawings
@@ -57,12 +54,10 @@ class Lab:
 
     @property
     def data_dir(self) -> Path:
-        """Where the datasets are."""
         return self._once("data", lambda: places.writable(self._wanted[0]))
 
     @property
     def runs_dir(self) -> Path:
-        """Where the runs are."""
         return self._once("runs", lambda: places.writable(self._wanted[1]))
 
     @property
@@ -72,25 +67,14 @@ class Lab:
 
     @property
     def scheduler(self) -> Scheduler:
-        """All visitors' runs."""
         return self._once("scheduler", self._open_scheduler)
 
     @property
     def workers(self) -> Workers:
-        """Processes that train the runs and read sets of digits."""
+        """Processes that train the runs, read sets of digits and judge teachings."""
         from ..runs.workers import Workers
 
         return self._once("workers", lambda: Workers(keep=places.slots()))
-
-    def read(
-        self, model: nn.Module, images: Tensor, class_means: Tensor | None = None
-    ) -> Iterator[Tensor]:
-        """u8 [N,28,28], as a `networks.Read`, in a process of its own."""
-        return self.workers.read(model, images, class_means)
-
-    def judge(self, teaching: Teaching) -> Iterator[tuple[Tensor, Tensor]]:
-        """A teaching, as a `mine.Judge`, in a process of its own."""
-        return self.workers.judge(teaching)
 
     @property
     def load(self) -> Load:
@@ -119,7 +103,6 @@ class Lab:
 
     @property
     def download(self) -> MnistDownload:
-        """The one download of MNIST."""
         from ..runs.download import MnistDownload
 
         return self._once("download", lambda: MnistDownload(self.data_dir))

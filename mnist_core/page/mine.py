@@ -15,7 +15,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..checkpoint import Checkpoint
 from ..digits.datasets import has_own, tested
 from ..digits.own import Own
 from ..digits.split import Split
@@ -28,7 +27,7 @@ from ..runs.folds import FOLDS, Teaching
 from ..runs.readings import Readings, digest_of
 from ..runs.run_state import RunState
 from .bounded import bounded, shares, told
-from .networks import file_digest
+from .networks import checkpoint_at, file_digest, network_at
 from .words import Words
 
 Judge = Callable[[Teaching], Iterator[tuple[Tensor, Tensor]]]
@@ -117,21 +116,21 @@ def read_right(mine: Mine, run: RunState, say: Words) -> str:
 @bounded(keep=512, patience=0)
 def _read(file: Path, digest: str, own: Own) -> tuple[list[tuple[bytes, bool]], set[bytes]]:
     """Each drawing and whether it is read right; and those that the run was taught."""
-    run, split = Checkpoint.load(file), tested(own)
-    right = evaluate(run.network(), split).right.tolist()
+    run, split = checkpoint_at(file), tested(own)
+    right = evaluate(network_at(file).model, split).right.tolist()
     seen = set() if run.own is None else {image.tobytes() for image in run.own.images}
     return list(zip(_images(split), right, strict=True)), seen
 
 
 @bounded(keep=64, patience=0)
 def _taught(file: Path, digest: str, judge: Judge, load: Load) -> Taught | None:
-    run, snapshots = Checkpoint.load(file), Snapshots(file)
-    if run.own is None or len(run.own.of_digits()) < 2 or snapshots.moments()[:1] != [0]:
+    run = checkpoint_at(file)
+    if run.own is None or len(run.own.of_digits()) < 2 or 0 not in Snapshots(file).moments():
         return None
-    before = snapshots.network(0, run.config)
+    before = network_at(file, 0).model
     start = replace(run, model=before.state_dict(), history=History(), own=None)
     split = tested(run.own)
-    name = hashlib.sha256(f"folds {digest_of(run.network())}".encode()).hexdigest()
+    name = hashlib.sha256(f"folds {digest_of(network_at(file).model)}".encode()).hexdigest()
     readings = Readings.of(file)
     found = readings.find(name, split)
     if found is None:

@@ -75,9 +75,9 @@ def moments(checkpoint: Path) -> list[int]:
     return _earlier(checkpoint, file_digest(checkpoint), kept)
 
 
-def is_taught(checkpoint: Path) -> bool:
-    """Whether a run is on its visitor's own drawings. Raises CheckpointError."""
-    return _checkpoint(checkpoint, file_digest(checkpoint)).own is not None
+def checkpoint_at(file: Path) -> Checkpoint:
+    """A run as saved, to be shared and not changed. Raises CheckpointError."""
+    return _checkpoint(file, file_digest(file))
 
 
 def network_at(checkpoint: Path, moment: int | None = None) -> Network:

@@ -30,15 +30,15 @@ class OwnDrawings:
         self._drawings: OrderedDict[str, Own] = OrderedDict()
         self._readers: OrderedDict[tuple[Reader, str], TaughtReader] = OrderedDict()
 
-    def keep(self, drawings: object) -> str:
-        """Keep drawings as JSON has them, for a while; returns their key. Raises DrawingError."""
+    def keep(self, drawings: object) -> Own:
+        """Keep drawings as JSON has them, for a while, under their digest. Raises DrawingError."""
         own = own_drawings(drawings)
         with self._lock:
             self._drawings[own.digest] = own
             self._drawings.move_to_end(own.digest)
             while len(self._drawings) > _MOST_KEPT:
                 self._drawings.popitem(last=False)
-        return own.digest
+        return own
 
     def find(self, key: object) -> Own | None:
         """The drawings with a key; None for another, or when they are forgotten."""

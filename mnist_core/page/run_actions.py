@@ -18,7 +18,7 @@ from ..errors import CheckpointError, ConfigError
 from ..export.package import zipped
 from ..runs.drive import Pace
 from ..runs.scheduler import Scheduler
-from .curves import Curve, curve_csv, curve_png
+from .curves import curve_csv, curve_png
 from .experiments import EXPERIMENTS, Experiment
 from .run_buttons import resume_target
 from .run_settings import config_of
@@ -103,7 +103,7 @@ def download(
     if pressed.value == "csv":
         return f"{name}.csv", curve_csv(run.history).encode()
     if pressed.value == "png":
-        return f"{name}.png", curve_png([Curve(name=run.about.name, history=run.history)])
+        return f"{name}.png", curve_png(run.about.name, run.history)
     if pressed.value == "package":
         return f"{name}.zip", zipped(pack())
     file = scheduler.checkpoint_file(visitor, pressed.run_id)

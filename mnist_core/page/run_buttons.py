@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
-from ..config import TrainConfig
+from ..config import MAX_EPOCHS
 from ..runs.run_state import RunState
 from .run_words import left
 from .words import Words
@@ -13,16 +12,14 @@ from .words import Words
 MORE_EPOCHS = 5
 """How many a finished run is offered in addition, as in the tutorial: from 3 to 8."""
 
-MOST_EPOCHS: int = next(f.metadata["high"] for f in fields(TrainConfig) if f.name == "epochs")
-
 
 def resume_target(run: RunState, epochs: int) -> int:
     """To how many epochs Resume goes: as planned, or beyond, when the field says `epochs`."""
     if run.status != "finished":
         return run.config.epochs
-    if run.epochs_done < epochs <= MOST_EPOCHS:
+    if run.epochs_done < epochs <= MAX_EPOCHS:
         return epochs
-    return min(run.epochs_done + MORE_EPOCHS, MOST_EPOCHS)
+    return min(run.epochs_done + MORE_EPOCHS, MAX_EPOCHS)
 
 
 def controls(run: RunState | None, epochs: int, say: Words) -> dict[str, Any]:
@@ -62,8 +59,8 @@ def _stop(status: str, say: Words) -> tuple[str, str, str]:
 def _resume(run: RunState, epochs: int, say: Words) -> tuple[str, str, str]:
     target = resume_target(run, epochs)
     label = say("Resume")
-    if run.epochs_done >= MOST_EPOCHS:
-        return label, "", say("A run has at most {most} epochs", most=MOST_EPOCHS)
+    if run.epochs_done >= MAX_EPOCHS:
+        return label, "", say("A run has at most {most} epochs", most=MAX_EPOCHS)
     if target != run.config.epochs:
         label = say("Resume to {epochs}", epochs=target)
     return label, say("Go on exactly where it stopped"), ""

@@ -47,7 +47,9 @@ def table(
         if any(run.active for run in runs)
         else ""
     )
-    return {"columns": COLUMNS, "rows": rows, "duel_refused": refused}
+    is_judged = any(row["mine"] for row in rows)
+    columns = [name for name in COLUMNS if is_judged or name != "Mine"]
+    return {"columns": columns, "rows": rows, "is_judged": is_judged, "duel_refused": refused}
 
 
 def _row(run: RunState, swallowed: int | None, say: Words) -> dict[str, Any]:

@@ -8,7 +8,7 @@ the curves are drawn in the browser (`curves`), so that a long run costs no more
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,7 @@ from zlib import crc32
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..digits.handwriting import handwriting
 from ..digits.strokes import rasterize
@@ -25,6 +26,7 @@ from ..runs.cloud import placed
 from ..runs.run_state import RunState
 from ..runs.scheduler import Scheduler
 from .curves import Curve, new_points
+from .digit_html import tiled
 from .experiments import EXPERIMENTS, experiment_of
 from .mine import Mine, taught
 from .parts import decode_drawing, ink, render, signed
@@ -85,9 +87,11 @@ def look(
     say: Words,
     mine: Mine | None = None,
     swallowed: Swallowed = lambda _: None,
+    untrained: Callable[[Tensor], RunState | None] = lambda _: None,
 ) -> dict[str, Any]:
     """What has changed for a page: "parts" of HTML by name with their "marks", and "curves".
-    `mine` is what the visitor's own digits say of the runs; `swallowed` is asked of finished ones.
+    `mine` is what the visitor's own digits say of the runs; `swallowed` is asked of finished ones;
+    `untrained` reads a drawing u8 [28,28] before there is a run.
 
     "cloud" is None unless it has moved. "active" if a run is under way, "running" if the one shown
     changes all the time.
@@ -95,21 +99,23 @@ def look(
     runs = scheduler.runs(page.visitor)
     shown = shown_run(runs, page.choice)
     image, is_own = _image(page.drawing)
+    drawing = torch.from_numpy(image)
     if shown is not None:
-        shown = scheduler.look(page.visitor, shown.run_id, torch.from_numpy(image))
+        shown = scheduler.look(page.visitor, shown.run_id, drawing)
+    reads = untrained(drawing) if shown is None else shown
     letters = {run.run_id: swallowed(run.run_id) for run in runs if run.status == "finished"}
     fixed, fixed_marks = _fixed(say)
     values = {
         "controls": controls(shown, page.epochs, say),
         "now": now(shown, say, letters),
-        "number": number(shown, say),
-        "reading": reading(shown, image, is_own),
-        "samples": samples(shown),
-        "filters": filters(shown),
+        "number": number(reads, say),
+        "reading": reading(reads, image, is_own),
+        "samples": samples(reads),
+        "filters": filters(reads),
         "next": next_step(shown, runs, page.choice.expected, page.epochs, say, mine),
         "table": table(runs, shown, page.choice.overlaid, say, letters, mine),
     }
-    moved = cloud(shown, is_own)
+    moved = cloud(reads, is_own)
     marks = fixed_marks | _marks(values | {"cloud": moved})
     values |= fixed
     changed = {name: values[name] for name in values if marks[name] != page.marks.get(name)}
@@ -170,6 +176,8 @@ def number(run: RunState | None, say: Words) -> dict[str, str]:
             "number": percent(accuracy),
             "of": say("of {count:,} test digits, at this moment", count=now.digits),
         }
+    if not run.examples_seen:
+        return {"number": percent(accuracy), "of": say("of all test digits, before it learns")}
     return {"number": percent(accuracy), "of": say("of all test digits")}
 
 
@@ -205,13 +213,9 @@ def filters(run: RunState | None) -> dict[str, Any]:
     """The first convolution's, as one picture."""
     if run is None or run.filters is None:
         return {"filters": None, "count": 0}
-    kernels = run.filters[:, 0].numpy()  # f32 [N,K,K]
-    count, side, _ = kernels.shape
+    count = len(run.filters)
     columns = -(-count // 2) if count <= 10 else 8
-    framed = np.zeros((-(-count // columns) * columns, side + 1, side + 1), np.float32)
-    framed[:count, :side, :side] = kernels
-    rows = framed.reshape(-1, columns, side + 1, side + 1).swapaxes(1, 2)
-    return {"filters": signed(rows.reshape(-1, columns * (side + 1))[:-1, :-1]), "count": count}
+    return {"filters": signed(tiled(run.filters[:, 0].numpy(), columns)), "count": count}
 
 
 def cloud(run: RunState | None, is_own: bool) -> dict[str, Any]:

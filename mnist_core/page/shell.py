@@ -85,7 +85,7 @@ def build(lab: Lab) -> gr.Blocks:
         # Neither this nor what a browser keeps may be in a tab, which is only made when opened.
         gr.Timer(RENEW_SECONDS).tick(handler(answers.renew), visitor, **QUEUED)
         gr.on(
-            [visitor.change, draw.select, test.select],
+            [visitor.change, weights.focus, draw.select, test.select],
             handler(answers.offer_weights),
             [visitor, weights, against],
             [weights, against],

@@ -83,13 +83,12 @@ def publishing(lab: Lab, visitor: gr.BrowserState, choice: gr.BrowserState) -> N
 @bounded(keep=4)
 def _package(network: Network, file: Path, name: str, data_dir: Path) -> dict[str, bytes]:
     """Worked out once for the same weights under the same name."""
-    from ..checkpoint import Checkpoint
     from ..digits.datasets import measured_on
     from ..export.figures import Figures
     from ..export.package import package
-    from .networks import digits_of, readings_of
+    from .networks import checkpoint_at, digits_of, readings_of
 
-    checkpoint = Checkpoint.load(file)
+    checkpoint = checkpoint_at(file)
     test = digits_of(f"{measured_on(checkpoint.config.dataset)} test", data_dir)
     letters = digits_of("letters test", data_dir)
     read = [readings_of(network, split) for split in (test, letters)]

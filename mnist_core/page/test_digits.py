@@ -24,7 +24,6 @@ from .view import ANY, COMPARISONS, ORDERS, SHOWS, View
 from .words import Words
 
 if TYPE_CHECKING:
-    from ..digits.split import Split
     from .gallery import Gallery
 
 _DIGITS = {
@@ -142,14 +141,14 @@ def _makers(lab: Lab, say: Words, asked: Mapping[str, Any]) -> dict[str, partial
     # Loads torch, for which no page waits.
     from .cloud import Cloud
     from .gallery import Gallery
-    from .networks import digits_of, is_taught, moments, network_at
+    from .networks import checkpoint_at, digits_of, moments, network_at, own_digits
 
     if asked["digits"] not in _DIGITS:
         raise ConfigError("There are no such digits.")
     name, checkpoint = lab.find(say, asked["weights"])
     kept = moments(checkpoint)
     moment = asked["moment"] if asked["moment"] in kept else None
-    begun = say("before it was taught") if is_taught(checkpoint) else say("untrained")
+    begun = say("before it was taught") if checkpoint_at(checkpoint).own else say("untrained")
     times = [
         *((n, say("after {count:,} examples", count=n) if n else begun) for n in kept),
         (None, say("as saved")),
@@ -160,12 +159,14 @@ def _makers(lab: Lab, say: Words, asked: Mapping[str, Any]) -> dict[str, partial
     if asked["against"]:
         other, checkpoint = lab.find(say, asked["against"])
         networks.append((other, network_at(checkpoint)))
-    split = _split(lab, asked)
-    if asked["digits"] == "own":  # of which nothing is kept here
+    if asked["digits"] != "own":
+        split = digits_of(asked["digits"], lab.data_dir)
+    else:  # of which nothing is kept here
+        split = own_digits(lab.own.find(asked.get("mine")))
         networks = [(name, replace(network, readings=None)) for name, network in networks]
     is_compared = asked.get("own") and asked["digits"] not in _SYNTHETIC
     training = digits_of("mnist train", lab.data_dir) if is_compared else split
-    gallery = Gallery(say, tuple(networks), split, lab.read)
+    gallery = Gallery(say, tuple(networks), split, lab.workers.read)
     cloud = Cloud(gallery, training)
     if {*asked["parts"]} - {"time"}:
         gallery.readings()  # at first and alone: what else is made need not wait for it
@@ -184,14 +185,6 @@ def _makers(lab: Lab, say: Words, asked: Mapping[str, Any]) -> dict[str, partial
         "sheet": partial(_sheet, gallery, view),
         "csv": partial(_csv, gallery),
     }
-
-
-def _split(lab: Lab, asked: Mapping[str, Any]) -> Split:
-    from .networks import digits_of, own_digits
-
-    if asked["digits"] == "own":
-        return own_digits(lab.own.find(asked.get("mine")))
-    return digits_of(asked["digits"], lab.data_dir)
 
 
 def _sheet(gallery: Gallery, view: View) -> dict[str, str]:

@@ -37,8 +37,10 @@ class _Answers:
 
     def look(self, say: Words, asked: dict[str, Any]) -> str:
         """As JSON in one piece, which costs gradio nothing to pass on."""
+        from ..digits.datasets import load_test
         from .mine import Mine
         from .run_view import Choice, Page, look
+        from .untrained import untrained
 
         visitor, kept, *_ = asked["page"]
         page = Page(
@@ -51,12 +53,12 @@ class _Answers:
         )
         lab = self._lab
         file_of = partial(lab.scheduler.checkpoint_file, visitor)
-        mine = Mine(
-            own=lab.own.find(asked.get("mine")), file_of=file_of, judge=lab.judge, load=lab.load
-        )
+        own, judge = lab.own.find(asked.get("mine")), lab.workers.judge
+        mine = Mine(own=own, file_of=file_of, judge=judge, load=lab.load)
         forgotten = asked.get("mine") and mine.own is None
         letters = partial(self._swallowed, visitor)
-        seen = look(lab.scheduler, page, say, mine, letters)
+        start = partial(untrained, partial(load_test, "mnist", lab.data_dir))
+        seen = look(lab.scheduler, page, say, mine, letters, start)
         return json.dumps(seen | {"forgotten": bool(forgotten)}, separators=(",", ":"))
 
     def _swallowed(self, visitor: str, run_id: str) -> int | None:
@@ -64,7 +66,7 @@ class _Answers:
 
         with suppress(MnistError):
             file = self._lab.scheduler.checkpoint_file(visitor, run_id)
-            return swallowed(file, self._lab.data_dir, self._lab.read)
+            return swallowed(file, self._lab.data_dir, self._lab.workers.read)
         return None
 
     def act(self, say: Words, event: gr.EventData, visitor: str, kept: Any) -> Any:

@@ -39,7 +39,6 @@ class Words:
         return self.template(template).format(**self.values(values))
 
     def template(self, english: str) -> str:
-        """The template in this language."""
         return chinese().get(english, english) if self.language == "zh" else english
 
     def values(self, values: Mapping[str, object]) -> dict[str, object]:

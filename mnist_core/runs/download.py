@@ -21,7 +21,6 @@ class MnistDownload:
 
     @property
     def running(self) -> bool:
-        """Whether it is going on."""
         return self._thread is not None and self._thread.is_alive()
 
     @property

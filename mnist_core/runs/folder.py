@@ -157,7 +157,6 @@ class RunFolder:
         return about, run, damage
 
     def remove(self) -> None:
-        """Delete the run."""
         shutil.rmtree(self.path, ignore_errors=True)
 
 

@@ -10,7 +10,6 @@ which has seen every drawing.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,7 +25,7 @@ from ..digits.own import Own
 from ..evaluation import outputs
 from ..models import given_a_digit
 from ..training import Trainer
-from .drive import Control, Load
+from .drive import Load
 
 FOLDS = 5
 """Parts, of as many drawings or more."""
@@ -72,12 +71,3 @@ def judge(teaching: Teaching) -> Iterator[tuple[Tensor, Tensor]]:
             torch.from_numpy(np.flatnonzero(of_digits == part)),
             given_a_digit(outputs(trainer.model, held)),
         )
-
-
-def judge_packed(task: bytes, control: Control) -> Iterator[bytes]:
-    """`judge` for another process, whose `control` says "stop" when nobody waits for more."""
-    torch.set_num_threads(1)
-    for which, read in judge(pickle.loads(task)):
-        yield pickle.dumps((which.numpy(), read.numpy()))
-        if control() == "stop":
-            return

@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-import pickle
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +31,6 @@ from ..checkpoint import write_atomically
 from ..config import NONE
 from ..digits.split import Split
 from ..evaluation import BATCH, DIGIT, Evaluation, outputs
-from .drive import Control
 
 MOST = 100
 """Files in a folder: the oldest go."""
@@ -89,15 +87,6 @@ def read_here(
 ) -> Iterator[Tensor]:
     """u8 [N,28,28] → `evaluation.outputs`, ≤ BATCH of them, part after part."""
     return (outputs(model, part, class_means=class_means) for part in images.split(BATCH))
-
-
-def read_packed(task: bytes, control: Control) -> Generator[bytes, None, None]:
-    """`read_here` for another process, whose `control` says "stop" when nobody waits for more."""
-    torch.set_num_threads(1)
-    for part in read_here(*pickle.loads(task)):
-        yield pickle.dumps(part.numpy())
-        if control() == "stop":
-            return
 
 
 def _name(network: str, split: Split) -> str:

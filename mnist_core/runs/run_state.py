@@ -75,7 +75,8 @@ class RunState:
     @property
     def reading_now(self) -> LiveReading | None:
         """How it reads a few test digits, if that is later than the last evaluation."""
-        if not self.live or self.live[-1].examples_seen <= self._tested_at:
+        tests = self.history.evaluations
+        if not self.live or (tests and self.live[-1].examples_seen <= tests[-1].examples_seen):
             return None
         return self.live[-1]
 
@@ -83,11 +84,6 @@ class RunState:
     def live_accuracy(self) -> float | None:
         """Of `reading_now` or the last evaluation, 0..1."""
         return self.reading_now.accuracy if self.reading_now else self.accuracy
-
-    @property
-    def _tested_at(self) -> int:
-        evaluations = self.history.evaluations
-        return evaluations[-1].examples_seen if evaluations else -1
 
     @property
     def seconds_left(self) -> float | None:

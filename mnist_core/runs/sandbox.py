@@ -70,8 +70,9 @@ class Sandbox:
         """What `open_`, a function of a module, returns.
 
         Arguments, JSON values or bytes, and what it returns (JSON values, ndarrays, dicts with keys
-        of any such kind) are copied. Raises the MnistError that it raised, `refusal` for a file
-        that takes more than it may, or BusyError when too many files wait already.
+        of any such kind; tensors, which arrive as ndarrays) are copied. Raises the MnistError that
+        it raised, `refusal` for a file that takes more than it may, or BusyError when too many
+        files wait already.
         """
         if not self._waiting.acquire(blocking=False):
             raise BusyError("Many files are being opened just now; try again in a moment.")
@@ -185,13 +186,16 @@ def _limit_cpu_time(seconds: float) -> None:
 
 
 def _encoded(value: Any) -> bytes:
-    """Nested lists and dicts of JSON values, messages, bytes and arrays; tuples become lists."""
+    """Nested lists and dicts of JSON values, messages, bytes, arrays, tensors; tuples → lists."""
     arrays: list[np.ndarray] = []
 
     def plain(part: Any) -> Any:
-        if isinstance(part, bytes | np.ndarray):
-            arrays.append(np.frombuffer(part, np.uint8) if isinstance(part, bytes) else part)
-            return {"bytes" if isinstance(part, bytes) else "array": len(arrays) - 1}
+        if isinstance(part, bytes):
+            arrays.append(np.frombuffer(part, np.uint8))
+            return {"bytes": len(arrays) - 1}
+        if hasattr(part, "__array__"):
+            arrays.append(np.asarray(part))
+            return {"array": len(arrays) - 1}
         if isinstance(part, Message):
             return {"message": [part.template, plain(part.values)]}
         if isinstance(part, dict):  # keys may be numbers

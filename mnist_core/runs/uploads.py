@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..checkpoint import Checkpoint, load_files
 from ..errors import CheckpointError
@@ -27,16 +26,8 @@ def load_uploaded(sandbox: Sandbox, files: Sequence[Path]) -> Checkpoint:
 
 
 def plain_content(files: list[str]) -> Any:
-    """In the sandbox: what is in the files, with arrays in place of tensors."""
-    return _with_arrays(load_files([Path(file) for file in files]).content())
-
-
-def _with_arrays(part: Any) -> Any:
-    if isinstance(part, dict):
-        return {key: _with_arrays(value) for key, value in part.items()}
-    if isinstance(part, list | tuple):
-        return [_with_arrays(value) for value in part]
-    return part.numpy() if isinstance(part, Tensor) else part
+    """In the sandbox: what is in the files."""
+    return load_files([Path(file) for file in files]).content()
 
 
 def _with_tensors(part: Any) -> Any:

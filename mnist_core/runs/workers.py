@@ -21,14 +21,15 @@ from contextlib import closing, contextmanager, suppress
 from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import BusyError, Message
 from .drive import Chunk, Control, Progress, Wish, train_packed, unpacked
-from .folds import Teaching, judge_packed
-from .readings import read_packed
+from .folds import Teaching, judge
+from .readings import read_here
 
 NICENESS = 19
 _POLL_SECONDS = 0.05
@@ -110,16 +111,16 @@ class Workers:
         self, model: nn.Module, images: Tensor, class_means: Tensor | None = None
     ) -> Iterator[Tensor]:
         """Have a worker read u8 [N,28,28], as `readings.read_here`. Raises BusyError."""
-        task = pickle.dumps((model, images, class_means))
-        for part in self._have(read_packed, task, lambda: "continue", _READ):
-            yield torch.from_numpy(pickle.loads(part))
+        return self._parts(read_here, model, images, class_means)
 
     def judge(self, teaching: Teaching) -> Iterator[tuple[Tensor, Tensor]]:
         """Have a worker judge a teaching, as `folds.judge`. Raises BusyError."""
-        task = pickle.dumps(teaching)
-        for part in self._have(judge_packed, task, lambda: "continue", _READ):
-            which, read = pickle.loads(part)
-            yield torch.from_numpy(which), torch.from_numpy(read)
+        return self._parts(judge, teaching)
+
+    def _parts(self, make: Callable[..., Iterator[Any]], *arguments: Any) -> Iterator[Any]:
+        work, task = partial(_packed, make), pickle.dumps(arguments)
+        with closing(self._have(work, task, lambda: "continue", _READ)) as parts:
+            yield from map(pickle.loads, parts)
 
     def _have(
         self, work: Work, task: bytes, control: Control, lost: Message
@@ -168,6 +169,11 @@ def _ctrl_c_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _packed(make: Callable[..., Iterator[Any]], task: bytes, _: Control) -> Iterator[bytes]:
+    torch.set_num_threads(1)
+    yield from map(pickle.dumps, make(*pickle.loads(task)))
 
 
 def _work(server: Connection) -> None:

@@ -25,12 +25,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from mnist_core import evaluation, inspection  # noqa: E402
 from mnist_core.checkpoint import Checkpoint  # noqa: E402
+from mnist_core.config import NONE  # noqa: E402
 from mnist_core.digits import datasets  # noqa: E402
 from mnist_core.digits.handwriting import handwriting_images  # noqa: E402
 from mnist_core.digits.strokes import rasterize  # noqa: E402
@@ -89,9 +91,10 @@ def score(checkpoint: Checkpoint, drawn: torch.Tensor) -> np.ndarray:
     """f [N], high for a digit."""
     network = checkpoint.network()
     if checkpoint.config.nondigits:
-        return 1 - evaluation.none_probabilities(network, drawn).double().numpy()
+        return 1 - evaluation.outputs(network, drawn)[:, NONE].exp().double().numpy()
     if checkpoint.class_means is not None:
-        return inspection.likeness(network, drawn, checkpoint.class_means).numpy()
+        features = F.normalize(inspection.features(network, drawn))
+        return (features @ F.normalize(checkpoint.class_means).T).amax(1).numpy()
     return evaluation.classify(network, drawn).amax(1).numpy()
 
 

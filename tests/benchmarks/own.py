@@ -156,16 +156,19 @@ def report_taught(name: str, start: Checkpoint, pairs: list[tuple[Drawn, Drawn]]
         list(trainer.events(*splits))
         seconds.append(time.process_time() - began)
         taught = _misread(trainer.model, images, labels)
-        counts.append((alone, taught, len(labels)))
+        reader = TaughtReader(reader_of(trainer.checkpoint()), Own(*_arrays(own)))
+        both = int((reader.answers(images).probabilities.argmax(1) != labels).sum())
+        counts.append((alone, taught, both, len(labels)))
         accuracies.append(trainer.history.evaluations[-1].accuracy)
         said = (
-            f"{len(counts)} of {len(pairs)}: errors {alone} to {taught}, MNIST {accuracies[-1]:.2%}"
+            f"{len(counts)} of {len(pairs)}: errors {alone} to {taught}, {both} with the drawings,"
+            f" MNIST {accuracies[-1]:.2%}"
         )
         print(said, file=sys.stderr, flush=True)
     errors = np.array(counts).sum(0).tolist()
     print(json.dumps({"network": name, "digits": "pen digits, K = 5, taught", "people": len(pairs),
-                      "errors": errors[:2], "of": errors[2], "fall": 1 - errors[1] / errors[0],
-                      "worse_by_two": sum(int(b > a + 1) for a, b, _ in counts),
+                      "errors": errors[:2], "with_drawings": errors[2], "of": errors[3],
+                      "worse_by_two": sum(int(b > a + 1) for a, b, *_ in counts),
                       "mnist": [before, float(np.mean(accuracies))],
                       "core_seconds": float(np.median(seconds))}), flush=True)  # fmt: skip
 

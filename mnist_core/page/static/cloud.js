@@ -63,7 +63,11 @@ function cloudOn(canvas) {
   function writeEmpty(side) {
     pen.font = "14px system-ui";
     pen.globalAlpha = 0.65;
-    pen.fillText(say("They appear here while a run trains."), side / 2, side / 2, side / 2);
+    const words = say("They appear here while a run trains.");
+    const half = words.indexOf(" ", words.length / 2); // none in Chinese, which is short
+    if (half < 0) return pen.fillText(words, side / 2, side / 2);
+    pen.fillText(words.slice(0, half), side / 2, side / 2 - 10);
+    pen.fillText(words.slice(half + 1), side / 2, side / 2 + 10);
   }
 
   function drawDigits(digit, places, size) {
