@@ -83,6 +83,7 @@ def _start(
                 "MNIST_RUNS_DIR": str(folder / "runs"),
                 "GRADIO_SERVER_NAME": "127.0.0.1",
                 "GRADIO_SERVER_PORT": str(port),
+                "GRADIO_NUM_PORTS": "1",  # it would take the next, where nobody looks for it
                 "GRADIO_ANALYTICS_ENABLED": "False",
                 "GRADIO_TEMP_DIR": str(folder / "uploads"),
                 "HF_HUB_OFFLINE": "1",
