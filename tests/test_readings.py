@@ -111,7 +111,8 @@ def test_what_shipped_weights_lack_is_kept_in_the_cache(cache_dir):
 def test_shipped_weights_bring_what_they_read_of_every_set_that_the_page_shows(mnist_dir, recipe):
     network = network_at(places.shipped_weights(recipe))
     brought = replace(network.readings, keeping=network.readings.beside)
-    for name in ("mnist test", "mnist train", "handwriting test", "nondigits test"):
+    assert len([*brought.beside.glob(f"{network.digest[:20]}-*")]) == 4  # two are synthetic
+    for name in ("mnist test", "mnist train"):
         split = load_shown(name, mnist_dir)
         found = brought.find(network.digest, split, network.tells != "nothing")
         few = Split(split.images[:300], split.labels[:300])
