@@ -10,10 +10,12 @@ import torch
 from digits import seeded_network, small_split
 
 from mnist_core import places
-from mnist_core.config import NONE
+from mnist_core.config import NONE, SHIPPED
+from mnist_core.digits.datasets import load_shown
 from mnist_core.digits.split import Split
 from mnist_core.errors import CheckpointError
 from mnist_core.evaluation import DIGIT, Evaluation, evaluate
+from mnist_core.page.networks import network_at
 from mnist_core.runs.readings import MOST, Readings, digest_of, read_here
 from mnist_core.runs.workers import Workers
 
@@ -103,6 +105,19 @@ def test_what_shipped_weights_lack_is_kept_in_the_cache(cache_dir):
     assert list((cache_dir / "readings").glob(f"{NETWORK[:20]}-*"))
     assert set(shipped.beside.glob("*")) == before
     assert shipped.find(NETWORK, split) is not None
+
+
+@pytest.mark.parametrize("recipe", SHIPPED)
+def test_shipped_weights_bring_what_they_read_of_every_set_that_the_page_shows(mnist_dir, recipe):
+    network = network_at(places.shipped_weights(recipe))
+    brought = replace(network.readings, keeping=network.readings.beside)
+    assert len([*brought.beside.glob(f"{network.digest[:20]}-*")]) == 4  # two are synthetic
+    for name in ("mnist test", "mnist train"):
+        split = load_shown(name, mnist_dir)
+        found = brought.find(network.digest, split, network.tells != "nothing")
+        few = Split(split.images[:300], split.labels[:300])
+        read = evaluate(network.model, few, class_means=network.class_means)
+        assert torch.equal(found.predictions[:300], read.predictions), name
 
 
 def test_a_place_that_cannot_be_written_to_is_a_sentence(readings):

@@ -6,6 +6,7 @@ import argparse
 import json
 import shutil
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,9 @@ def evaluate_command(options: argparse.Namespace) -> int:
         means = checkpoint.means_to_tell_by
         result = evaluate(checkpoint.network(), test, progress=progress, class_means=means)
     if options.moments:
-        _keep_readings(file, checkpoint, test, result)
+        names = _SHOWN if datasets.needs_mnist(dataset) else ()
+        others = (datasets.load_shown(name, data_dir) for name in names)
+        _keep_readings(file, checkpoint, test, result, others)
     if options.json:
         print(json.dumps({
             "loss": result.loss,
@@ -58,12 +61,23 @@ def evaluate_command(options: argparse.Namespace) -> int:
     return 0
 
 
-def _keep_readings(file: Path, checkpoint: Checkpoint, test: Split, saved: Evaluation) -> None:
-    """Measure every moment beside a checkpoint, and keep what was read, as saved too, there."""
+_SHOWN = ("mnist train", "handwriting test", "nondigits test")
+"""What the page shows besides MNIST's test digits."""
+
+
+def _keep_readings(
+    file: Path, checkpoint: Checkpoint, test: Split, saved: Evaluation, others: Iterable[Split]
+) -> None:
+    """Keep beside a checkpoint what its network read of `test`, as saved and at every moment, and
+    what it reads of `others`."""
     readings, snapshots = Readings.of(file), Snapshots(file)
     shutil.rmtree(readings.beside, ignore_errors=True)  # of other weights
     readings = replace(readings, keeping=readings.beside)
-    readings.keep(digest_of(checkpoint.network(), checkpoint.means_to_tell_by), test, saved)
+    network, means = checkpoint.network(), checkpoint.means_to_tell_by
+    readings.keep(digest_of(network, means), test, saved)
+    for other in others:
+        result = evaluate(network, other, class_means=means)
+        readings.keep(digest_of(network, means), other, result)
     for moment in snapshots.earlier(checkpoint):
         network = snapshots.network(moment, checkpoint.config)
         result = evaluate(network, test)

@@ -3,8 +3,8 @@
 A file holds one network's log-probabilities on one set, f16 [N,10] and, unless it takes everything
 for a digit, an eleventh column, that it is none. Its name tells both by their digests: other
 weights or other digits are another file, and an old one is never taken for theirs. The shipped
-weights bring theirs for every moment; a run's lie beside its checkpoint, and go with it. Those
-of weights/modern.pt on MNIST's test digits are made by
+weights bring theirs for every moment, and as saved those of all sets that the page shows; a run's
+lie beside its checkpoint, and go with it. Those of weights/modern.pt are made by
 
     python -m mnist_core evaluate --checkpoint weights/modern.pt --dataset mnist --moments
 
