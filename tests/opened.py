@@ -9,6 +9,13 @@ import numpy as np
 
 from mnist_core.errors import DrawingError, Message
 
+NICENESS = os.nice(0) if hasattr(os, "nice") else 0
+"""Of the process that imports this."""
+
+
+def niceness() -> int:
+    return NICENESS
+
 
 def same(*values: Any) -> Any:
     return values

@@ -2,6 +2,7 @@
 
 import io
 import multiprocessing
+import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -49,6 +50,11 @@ def test_an_error_keeps_its_kind_its_template_and_its_values(make):
         make(opened.refuse)(1000)
     assert caught.value.message.template == "At most {most:,}: {reason}"
     assert caught.value.message.values["reason"].template == "it is {n}"
+
+
+@pytest.mark.skipif(not hasattr(os, "nice"), reason="no niceness here")
+def test_it_gives_way_to_others_from_its_first_import_on(make):
+    assert make(opened.niceness)() == min(os.nice(0) + sandbox.NICENESS, 19)
 
 
 def test_one_process_opens_many_files_and_another_follows_one_that_was_ended(make):

@@ -20,6 +20,7 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,9 @@ class Sandbox:
         self._open = open_
         spawn = multiprocessing.get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
-        arguments = (theirs, open_, self._seconds, self._memory_bytes)
+        # By name: unpickled, it would import its libraries before the process gives way to others.
+        name = open_.__module__, open_.__qualname__
+        arguments = (theirs, *name, self._seconds, self._memory_bytes)
         self._process = spawn.Process(target=_serve, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
@@ -146,11 +149,12 @@ class Sandbox:
                 self._lock.release()
 
 
-def _serve(pipe: Connection, open_: Callable[..., Any], seconds: float, memory_bytes: int) -> None:
-    """The process: its libraries are imported, since `open_` has arrived."""
+def _serve(pipe: Connection, module: str, name: str, seconds: float, memory_bytes: int) -> None:
+    """The process, which opens files by the function of that name."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's
     if hasattr(os, "nice"):
         os.nice(NICENESS)
+    open_ = getattr(import_module(module), name)
     _limit_memory(memory_bytes)
     with suppress(EOFError, OSError):
         pipe.send_bytes(b"ready")
