@@ -171,14 +171,19 @@ class TaughtReader:
         near = TAUGHT * np.exp((likeness - 1) / NEAR)
         is_digit = alone.is_digit[:, None]
         shares = np.hstack([alone.probabilities * is_digit, 1 - is_digit])
-        sums = np.log(np.maximum(shares, _LEAST))
-        sums[:, self._labels] += np.maximum.reduceat(near, self._first, axis=1)
-        shares = np.exp(sums - sums.max(1, keepdims=True))
+        factors = np.ones_like(shares)
+        factors[:, self._labels] = np.exp(np.maximum.reduceat(near, self._first, axis=1))
+        shares = np.maximum(shares, _LEAST) * factors
         digits = shares[:, :NONE].sum(1)
         answers = Answers(
             probabilities=shares[:, :NONE] / digits[:, None], is_digit=digits / shares.sum(1)
         )
         label, before = _labels(answers), _labels(alone)
+        # What surely is no digit has ten shares below _LEAST, which tell no longer what it is like.
+        would_be = np.maximum(alone.probabilities, _LEAST) * factors[:, :NONE]
+        answers.probabilities[label == NONE] = (would_be / would_be.sum(1, keepdims=True))[
+            label == NONE
+        ]
         others = self._labels.repeat(np.diff(self._first, append=len(self._drawn)))
         nearest = self._drawn[np.where(others == label[:, None], near, -1).argmax(1)]
         return replace(answers, decided_by=np.where(label == before, -1, nearest))

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from scribbles import LETTERS
 from visiting import DRAWINGS
 
 from mnist_core.config import NONE, SHIPPED
@@ -111,6 +112,16 @@ def test_what_is_called_no_digit_is_none_and_a_sign_that_is_called_a_digit_is_on
         "8",
     ]
     assert read_strokes(reads, sign).is_digit > 0.75
+
+
+def test_what_stays_no_digit_is_still_like_the_same_digit():
+    network = reader(shipped_weights("modern"))
+    image = rasterize(LETTERS["A"])[None]
+    alone, taught = (
+        reads.answers(image) for reads in (network, TaughtReader(network, own_drawings([LINE])))
+    )
+    assert max(alone.is_digit[0], taught.is_digit[0]) < 0.01
+    assert np.allclose(taught.probabilities, alone.probabilities, atol=0.01)
 
 
 def test_each_is_judged_by_the_others_however_many_copies_there_are(network):
