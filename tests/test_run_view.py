@@ -80,6 +80,34 @@ def test_before_the_first_run_the_untrained_network_reads_where_there_are_digits
     assert without["cloud"]["places"] == []
 
 
+@pytest.mark.parametrize(
+    ("config", "is_shown"),
+    [(SHORT, True), (replace(MODERN, epochs=1), False), (replace(SHORT, dataset="own"), False)],
+)
+def test_the_untrained_network_stays_until_the_run_has_read_something_itself(
+    open_scheduler, visitor, monkeypatch, config, is_shown
+):
+    scheduler = open_scheduler()
+    run_id = scheduler.start(visitor, replace(LONG, epochs=1))
+    state = replace(scheduler.look(visitor, run_id), status="starting", history=History(), live=[])
+    state = replace(state, about=replace(state.about, config=config))
+    monkeypatch.setattr(scheduler, "look", lambda *_: state)
+    before = partial(untrained, lambda: TEST)
+    shown = look(scheduler, page(visitor), SAY, untrained=before)
+    assert ("before it learns" in shown["parts"]["number"]) == is_shown
+    assert ("<figure " in shown["parts"]["samples"]) == is_shown
+    begun = replace(
+        state,
+        history=History(
+            evaluations=[EvalEvent(examples_seen=0, loss=2.3, accuracy=0.1, seconds=0.0)]
+        ),
+    )
+    monkeypatch.setattr(scheduler, "look", lambda *_: begun)
+    assert (
+        "<figure " not in look(scheduler, page(visitor), SAY, untrained=before)["parts"]["samples"]
+    )
+
+
 def test_a_look_brings_only_what_has_changed(open_scheduler, visitor):
     scheduler = open_scheduler()
     run_id = scheduler.start(visitor, SHORT, name="Mine")

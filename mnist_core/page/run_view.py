@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..config import TUTORIAL
 from ..digits.handwriting import handwriting
 from ..digits.strokes import rasterize
 from ..errors import DrawingError
@@ -91,7 +92,7 @@ def look(
 ) -> dict[str, Any]:
     """What has changed for a page: "parts" of HTML by name with their "marks", and "curves".
     `mine` is what the visitor's own digits say of the runs; `swallowed` is asked of finished ones;
-    `untrained` reads a drawing u8 [28,28] before there is a run.
+    `untrained` reads a drawing u8 [28,28] until a run has.
 
     "cloud" is None unless it has moved. "active" if a run is under way, "running" if the one shown
     changes all the time.
@@ -102,7 +103,7 @@ def look(
     drawing = torch.from_numpy(image)
     if shown is not None:
         shown = scheduler.look(page.visitor, shown.run_id, drawing)
-    reads = untrained(drawing) if shown is None else shown
+    reads = untrained(drawing) if shown is None or _begins(shown) else shown
     letters = {run.run_id: swallowed(run.run_id) for run in runs if run.status == "finished"}
     fixed, fixed_marks = _fixed(say)
     values = {
@@ -152,6 +153,12 @@ def shown_run(runs: Sequence[RunState], choice: Choice) -> RunState | None:
         duel = [run for run in runs if run.run_id in choice.overlaid]
         return next((run for run in duel if run.active and run.status != "waiting"), latest)
     return latest
+
+
+def _begins(run: RunState) -> bool:
+    """Whether it gets ready or waits to train, from its first step, the network of `untrained`."""
+    is_new = run.active and run.live_accuracy is None
+    return is_new and run.config.network == TUTORIAL.network and "own" not in run.config.dataset
 
 
 def now(run: RunState | None, say: Words, letters: Letters) -> dict[str, Any]:
