@@ -93,7 +93,8 @@ function lossLines({ steps, line, tests, resumes, style }, right, top) {
 function accuracyLines({ tests, live, style }, right, low) {
   const points = tests.map(([x, , accuracy]) => [x, accuracy]);
   const group = make("g", { style });
-  const line = [...points, ...live].sort(([one], [other]) => one - other);
+  const line = [...points, ...live].sort(([one], [other]) => one - other)
+    .filter((_, i, all) => [i - 1, i, i + 1].some((near) => all[near]?.[1] >= low)); // or it ran along the axis
   if (points.length)
     group.append(
       make("path", { class: "run-line", d: path(line, right, low, 1) }),
