@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mnist_core.history import EvalEvent, History, StepEvent
+from mnist_core.history import EvalEvent, History, LiveReading, StepEvent
 from mnist_core.page.curves import (
     MAX_POINTS,
     Curve,
@@ -231,3 +231,17 @@ def test_the_figure_for_a_file_has_both_losses_and_the_accuracy_whatever_the_nam
     assert loss.get_xlabel() == "number of training examples seen"
     assert list(accuracy.lines[0].get_ydata()) == pytest.approx([10, 95, 95])
     assert curve_png(name, history()).startswith(b"\x89PNG")
+
+
+def test_the_accuracy_below_the_axis_is_no_line_along_it(draw):
+    live = [LiveReading(examples_seen=1000 * n, accuracy=0.2 * n, digits=250) for n in range(5)]
+    rising = history(steps=60, epochs=2, accuracy=0.95)
+    _, accuracy = svgs(draw(Curve(name="a", history=rising, live=live)))
+    (line,) = paths(accuracy, "run-line")
+    heights = numbers(line)[1::2]
+    assert sum(height > 1000 for height in heights) == 1
+    low = History([], [EvalEvent(examples_seen=0, loss=2.3, accuracy=0.1, seconds=0.0)], [])
+    _, accuracy = svgs(
+        draw(Curve(id="a", name="a", history=rising), Curve(id="b", name="b", history=low))
+    )
+    assert paths(accuracy, "run-line")[1] == ""

@@ -97,7 +97,7 @@ function accuracyLines({ tests, live, style }, right, low) {
     .filter((_, i, all) => [i - 1, i, i + 1].some((near) => all[near]?.[1] >= low)); // or it ran along the axis
   if (points.length)
     group.append(
-      make("path", { class: "run-line", d: path(line, right, low, 1) }),
+      make("path", { class: "run-line", d: line.length ? path(line, right, low, 1) : "" }),
       make("path", { class: "run-dots", d: dots(points.filter(([, y]) => y >= low), right, low, 1) }));
   return group;
 }
