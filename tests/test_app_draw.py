@@ -68,6 +68,7 @@ def test_a_blank_pad_has_no_answer_and_empty_bars_and_stays_blank_where_motion_i
 def test_a_digit_drawn_with_the_mouse_is_read(page, digit):
     draw(page, DRAWINGS[digit])
     expect_read(page, digit)
+    expect(page.locator(".pad-label")).to_have_text("This is an" if digit == 8 else "This is a")
     assert sum(_bars(page)) == pytest.approx(1, abs=1e-3)
     assert _ink(page) > 20
 

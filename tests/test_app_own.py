@@ -57,11 +57,13 @@ def test_a_label_pressed_again_is_taken_back_and_another_takes_its_place(page):
     expect_read(page, 4)
     say_it_was(page, 4)
     expect(page.locator(".own-said")).to_have_text("1 · read right 1 → 1")
+    expect(page.locator(".pad-ask")).to_have_text("In my digits, below:")
     say_it_was(page, "no digit")
     expect(page.locator(".pad-label")).to_have_text("Perhaps a")
     expect(thumbnails(page)).to_have_count(1)
     say_it_was(page, "no digit")
     expect(thumbnails(page)).to_have_count(0)
+    expect(page.locator(".pad-ask")).to_have_text("Right? It was a")
     expect_read(page, 4)
 
 

@@ -307,4 +307,4 @@ def test_how_it_works_is_asked_computed_and_touched(visit):
         page.keyboard.press(key)
     expect(page.locator(".lesson-sum")).not_to_have_text(before)
     page.locator(".lesson-tasks a").nth(1).click()
-    expect(page.locator(".run-change")).to_contain_text("My own · 1 epochs · rate 0.3 · seed 1")
+    expect(page.locator(".run-change")).to_contain_text("My own · 1 epoch · rate 0.3 · seed 1")

@@ -29,14 +29,14 @@ def printed(capsys, *arguments) -> list[dict]:
 def test_predict_reads_by_ones_own_drawings_as_well(capsys, own):
     alone = printed(capsys, "predict", own)
     taught = printed(capsys, "predict", own, "--own", own)
-    assert [row["reading"] for row in alone] == ["0", "1", "2", "3", "4", "7"]
-    assert [row["reading"] for row in taught] == ["0", "1", "2", "3", "4", "2"]
-    assert [row["own"] for row in taught] == [None] * 5 + [5]
+    assert [row["reading"] for row in alone] == ["0", "1", "2", "3", "4", "7", "8"]
+    assert [row["reading"] for row in taught] == ["0", "1", "2", "3", "4", "2", "8"]
+    assert [row["own"] for row in taught] == [None] * 5 + [5, None]
 
 
 def test_evaluate_measures_on_a_file_of_drawings(capsys, own):
     (result,) = printed(capsys, "evaluate", "--dataset", own)
-    assert (result["count"], result["accuracy"]) == (6, pytest.approx(5 / 6))
+    assert (result["count"], result["accuracy"]) == (7, pytest.approx(6 / 7))
 
 
 def test_a_network_is_taught_a_file_of_drawings_from_weights_and_keeps_them(capsys, own, tmp_path):
@@ -47,8 +47,8 @@ def test_a_network_is_taught_a_file_of_drawings_from_weights_and_keeps_them(caps
     torch.set_num_threads(before)
     own.unlink()
     (result,) = printed(capsys, "evaluate", "--checkpoint", run)
-    assert result["count"] == 6
-    assert len(Checkpoint.load(run / "checkpoint.pt").own) == 6
+    assert result["count"] == 7
+    assert len(Checkpoint.load(run / "checkpoint.pt").own) == 7
 
 
 @pytest.mark.parametrize("content", ["", "[]", "GIF89a", '{"strokes": [], "label": 1}'])

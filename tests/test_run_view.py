@@ -16,11 +16,11 @@ from training_runs import LONG, SHORT, TEST, ended, run, under_way, until
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import MODERN, TrainConfig
 from mnist_core.errors import CheckpointError, ConfigError, DataError
-from mnist_core.history import EvalEvent, History, StepEvent
+from mnist_core.history import EvalEvent, History, LiveReading, StepEvent
 from mnist_core.page.run_actions import Pressed, act, download
 from mnist_core.page.run_buttons import controls, resume_target
 from mnist_core.page.run_table import table
-from mnist_core.page.run_view import Choice, Page, look, now, shown_run
+from mnist_core.page.run_view import Choice, Page, look, now, number, shown_run
 from mnist_core.page.run_words import sentence
 from mnist_core.page.untrained import untrained
 from mnist_core.page.words import Words
@@ -127,6 +127,18 @@ def test_a_look_brings_only_what_has_changed(open_scheduler, visitor):
     other = look(scheduler, page(visitor, drawing=DRAWING, epochs=9, **has), SAY)
     assert {*other["parts"]} <= {"controls", "next"}
     assert "Resume to 9" in other["parts"]["controls"]
+
+
+def test_a_number_says_what_it_is_of_and_whether_it_still_moves():
+    live = [LiveReading(examples_seen=7, accuracy=0.5, digits=1000)]
+    said = {
+        "before it learns": run(accuracies=(0.1,)),
+        "of 1,000 test digits, at this moment": run(accuracies=(0.1,), live=live, status="running"),
+        "of 1,000 test digits": run(accuracies=(0.1,), live=live, status="stopped"),
+        "of all test digits": run(accuracies=(0.1, 0.9), live=live),
+    }
+    for end, state in said.items():
+        assert number(state, SAY)["of"].endswith(end)
 
 
 def test_a_name_is_text_wherever_it_is_shown(open_scheduler, visitor):

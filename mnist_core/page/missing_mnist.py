@@ -13,8 +13,8 @@ from .words import Words
 
 _MISSING = (
     "MNIST, the 70,000 digits that this tab is about, is not on this machine yet. It is a download"
-    " of 12 MB. Without it you can draw, and train on synthetic handwriting: on the Train tab, press"
-    " change, open More settings and choose it as the dataset."
+    " of 12 MB. Without it you can draw, and train on synthetic handwriting: on the Train tab,"
+    " press change, open More settings and choose it as the dataset."
 )
 
 

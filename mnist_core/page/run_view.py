@@ -179,13 +179,14 @@ def number(run: RunState | None, say: Words) -> dict[str, str]:
     if run is None or accuracy is None:
         return {"number": "– %", "of": say("of test digits read right, once it trains")}
     if now := run.reading_now:
-        return {
-            "number": percent(accuracy),
-            "of": say("of {count:,} test digits, at this moment", count=now.digits),
-        }
-    if not run.examples_seen:
-        return {"number": percent(accuracy), "of": say("of all test digits, before it learns")}
-    return {"number": percent(accuracy), "of": say("of all test digits")}
+        of = say("of {count:,} test digits", count=now.digits)
+        if run.active:
+            of = say("of {count:,} test digits, at this moment", count=now.digits)
+    elif run.examples_seen:
+        of = say("of all test digits")
+    else:
+        of = say("of all test digits, before it learns")
+    return {"number": percent(accuracy), "of": of}
 
 
 def reading(run: RunState | None, drawing: NDArray[np.uint8], is_own: bool) -> dict[str, Any]:

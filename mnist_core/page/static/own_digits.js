@@ -41,6 +41,7 @@ function judge(label) {
 }
 
 function showTruth() {
+  find("ask").textContent = judged === null ? say("Right? It was a") : say("In my digits, below:");
   for (const { label, button } of truths) {
     button.disabled = !answer.image || pale || answer.reading.length > 1;
     button.setAttribute("aria-pressed", judged !== null && mnistOwn.drawings[judged]?.label === label);

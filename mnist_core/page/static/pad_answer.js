@@ -55,7 +55,6 @@ function show(reply) {
   const { reading = "", image, remark = "", takes_all } = reply;
   const refused = Boolean(image) && !reading;
   find("reading").classList.toggle("pad-blank", !image);
-  find("label").textContent = refused ? say("Perhaps a") : reading.length > 1 ? say("This is") : say("This is a");
   find("answer").hidden = reading.length > 1;
   for (const name of ["answer", "number"]) find(name).classList.toggle("pad-unsure", remark !== "");
   element.querySelector(".bars").classList.toggle("pad-unsure", refused);
@@ -84,6 +83,7 @@ function showDigit() {
     number.textContent = probabilities ? percent(share) : "";
     row.classList.toggle("bar-first", k === digit);
   });
+  find("label").textContent = introduced(digit);
   find("digit").textContent = digit ?? "0"; // hidden, but keeps the height
   find("share").textContent = probabilities ? percent(probabilities[digit]) : "";
   showSeen(image);
@@ -93,6 +93,12 @@ function showDigit() {
   lookEarlier();
   whatMattered();
   foolIt();
+}
+
+function introduced(digit) {
+  if (answer.reading?.length > 1) return say("This is");
+  if (answer.image && !answer.reading) return digit === 8 ? say("Perhaps an") : say("Perhaps a");
+  return digit === 8 ? say("This is an") : say("This is a");
 }
 
 // A button for each digit of a number; those that are there stay, with the keyboard's focus.

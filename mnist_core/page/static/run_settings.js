@@ -52,7 +52,10 @@ function settled() {
   const { recipe, epochs, learning_rate, seed } = settings();
   const title = form().querySelector(`[value="${CSS.escape(recipe)}"]`).parentElement.textContent.trim();
   const values = { recipe: title, epochs, rate: learning_rate, seed };
-  change.firstChild.textContent = say("{recipe} · {epochs} epochs · rate {rate} · seed {seed}", values);
+  change.firstChild.textContent =
+    epochs === 1
+      ? say("{recipe} · 1 epoch · rate {rate} · seed {seed}", values)
+      : say("{recipe} · {epochs} epochs · rate {rate} · seed {seed}", values);
   change.toggleAttribute("data-wrong", Boolean(wrongField()));
   localStorage.setItem(KEPT_SETTINGS, written());
 }
