@@ -236,6 +236,8 @@ def test_ctrl_c_before_the_first_batch_is_one_line_and_leaves_nothing(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "mnist_core", "train", "--dataset", "handwriting", "--out", "run"],
         cwd=tmp_path, text=True, stderr=subprocess.PIPE, start_new_session=True,
+        # What a shell runs in the background ignores Ctrl-C, and so would all that this starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         env=os.environ | {"PYTHONPATH": str(ROOT), "MNIST_CACHE_DIR": str(tmp_path / "cache")},
     )  # fmt: skip
     said = ""
