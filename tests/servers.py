@@ -48,7 +48,7 @@ def servers(folders: pytest.TempPathFactory) -> Iterator[StartServer]:
         data_dir: Path | None = None, program: Sequence[str] = ("app.py",), **environment: str
     ) -> Server:
         folder = folders.mktemp("server")
-        server = _start(folder, data_dir or folder / "data", program, environment)
+        server = serve(folder, data_dir or folder / "data", program, environment)
         started.append(server)
         return server
 
@@ -65,9 +65,10 @@ def servers(folders: pytest.TempPathFactory) -> Iterator[StartServer]:
                 os.killpg(server.process.pid, signal.SIGKILL)
 
 
-def _start(
+def serve(
     folder: Path, data_dir: Path, program: Sequence[str], environment: dict[str, str]
 ) -> Server:
+    """Start `program` in a folder of its own, and wait until it answers."""
     port = free_port()
     server = Server(
         url=f"http://127.0.0.1:{port}",
@@ -99,7 +100,7 @@ def _start(
         if server.process.poll() is not None or time.monotonic() > deadline:
             server.process.kill()
             if TAKEN in server.log.read_text():
-                return _start(folder, data_dir, program, environment)
+                return serve(folder, data_dir, program, environment)
             raise AssertionError(f"the app did not start:\n{server.log.read_text()}")
         time.sleep(0.1)
     return server

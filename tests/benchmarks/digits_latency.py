@@ -24,7 +24,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 import torch
-from conftest import BROWSER_FLAGS, _start, chromium
+from conftest import BROWSER_FLAGS, chromium
+from servers import serve
 
 from mnist_core import places
 from mnist_core.checkpoint import Checkpoint
@@ -40,7 +41,7 @@ _SHOWN = """before => document.querySelector(".digit-summary")?.innerText !== be
 def waits(browser: Any, data_dir: Path, weights: str) -> tuple[float, list[float]]:
     """Seconds to the first digits, and to those of some moments, on a new server."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        server = _start(Path(folder), data_dir.resolve(), ("app.py",), {})
+        server = serve(Path(folder), data_dir.resolve(), ("app.py",), {})
         page = browser.new_context().new_page()
         page.set_default_timeout(120_000)
         try:

@@ -17,9 +17,9 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
-from conftest import Server
 from hostile import hostile_checkpoints
 from PIL import Image
+from servers import Server
 from visiting import Visitor, multipart
 
 from mnist_core.runs.sandbox import IDLE_SECONDS as SANDBOX_IDLE_SECONDS

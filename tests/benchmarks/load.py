@@ -37,7 +37,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 import numpy as np
-from conftest import BROWSER_FLAGS, Server, _start, chromium
+from conftest import BROWSER_FLAGS, chromium
+from servers import Server, serve
 
 from mnist_core.digits.handwriting import handwriting
 
@@ -186,7 +187,7 @@ def hostile(data_dir: Path) -> None:
     from hostile_load import under_attack
 
     with tempfile.TemporaryDirectory() as folder:
-        server = _start(Path(folder), data_dir.resolve(), ("app.py",), {})
+        server = serve(Path(folder), data_dir.resolve(), ("app.py",), {})
         try:
             result = under_attack(server, lambda: _megabytes_of_all(server.process))
         finally:
@@ -239,7 +240,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         slots = {"MNIST_SLOTS": str(arguments.training)}
-        server = _start(Path(folder), arguments.data_dir.resolve(), ("app.py",), slots)
+        server = serve(Path(folder), arguments.data_dir.resolve(), ("app.py",), slots)
         try:
             program = _idle(chromium() or playwright.chromium.executable_path, Path(folder))
             browser = playwright.chromium.launch(executable_path=program, args=BROWSER_FLAGS)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from conftest import Server, _start
+from servers import Server, serve
 
 from mnist_core.config import TUTORIAL
 from mnist_core.errors import DataError
@@ -71,7 +71,7 @@ class _running:
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         program = ("tests/benchmarks/load_server.py", str(count))
         slots = {"MNIST_SLOTS": str(max(count, 1))}
-        self._server = _start(Path(self._folder.name), data_dir.resolve(), program, slots)
+        self._server = serve(Path(self._folder.name), data_dir.resolve(), program, slots)
 
     def __enter__(self) -> Server:
         return self._server
