@@ -181,9 +181,8 @@ class TaughtReader:
         label, before = _labels(answers), _labels(alone)
         # What surely is no digit has ten shares below _LEAST, which tell no longer what it is like.
         would_be = np.maximum(alone.probabilities, _LEAST) * factors[:, :NONE]
-        answers.probabilities[label == NONE] = (would_be / would_be.sum(1, keepdims=True))[
-            label == NONE
-        ]
+        would_be /= would_be.sum(1, keepdims=True)
+        answers.probabilities[label == NONE] = would_be[label == NONE]
         others = self._labels.repeat(np.diff(self._first, append=len(self._drawn)))
         nearest = self._drawn[np.where(others == label[:, None], near, -1).argmax(1)]
         return replace(answers, decided_by=np.where(label == before, -1, nearest))

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..config import TUTORIAL
+from ..digits.datasets import has_own
 from ..digits.handwriting import handwriting
 from ..digits.strokes import rasterize
 from ..errors import DrawingError
@@ -158,7 +159,7 @@ def shown_run(runs: Sequence[RunState], choice: Choice) -> RunState | None:
 def _begins(run: RunState) -> bool:
     """Whether it gets ready or waits to train, from its first step, the network of `untrained`."""
     is_new = run.active and run.live_accuracy is None
-    return is_new and run.config.network == TUTORIAL.network and "own" not in run.config.dataset
+    return is_new and run.config.network == TUTORIAL.network and not has_own(run.config.dataset)
 
 
 def now(run: RunState | None, say: Words, letters: Letters) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ..errors import MnistError
 from ..evaluation import classify
 from ..history import History
 from ..runs.cloud import Cloud
-from ..runs.drive import SAMPLES
+from ..runs.drive import samples_of
 from ..runs.folder import About
 from ..runs.live import LiveTest
 from ..runs.run_state import RunState
@@ -46,5 +46,5 @@ def untrained(load_test: Callable[[], Split], drawing: Tensor) -> RunState:
 
 @lru_cache(maxsize=1)
 def _read(network: Network, test: Split) -> tuple[Split, Tensor, Cloud]:
-    samples = Split(test.images[:SAMPLES], test.labels[:SAMPLES])
+    samples = samples_of(test)
     return samples, classify(network.model, samples.images), LiveTest(test).cloud(network.model)

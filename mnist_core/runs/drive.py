@@ -64,6 +64,11 @@ class Chunk:
     seconds: float = math.inf
 
 
+def samples_of(test: Split) -> Split:
+    """The first SAMPLES of the test digits, without the others' memory."""
+    return Split(test.images[:SAMPLES].clone(), test.labels[:SAMPLES].clone())
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Progress:
     """What happened since the last one, and perhaps the run as it is after these events.
@@ -140,7 +145,7 @@ def train(
     yield Progress(
         train_size=len(train),
         examples_seen=trainer.examples_seen(len(train)),
-        samples=Split(test.images[:SAMPLES].clone(), test.labels[:SAMPLES].clone()),
+        samples=samples_of(test),
     )
     yield from drive(trainer, train, test, control, chunk.pace, chunk.seconds)
 

@@ -24,12 +24,11 @@ import torch
 from torch import Tensor, nn
 
 from ..checkpoint import Checkpoint
-from ..digits.split import Split
 from ..errors import BusyError, LostError, Message, MnistError
 from ..evaluation import classify
 from ..history import MAX_LOGGED, History
 from ..training import Trainer, examples_seen
-from .drive import FAULT, SAMPLES, Chunk, Lender, Load, Pace, Progress, Wish
+from .drive import FAULT, Chunk, Lender, Load, Pace, Progress, Wish, samples_of
 from .folder import RunFolder, Saver
 from .live import LiveTest
 from .run_state import RunState, Status
@@ -166,7 +165,7 @@ class Run:
         with suppress(MnistError):
             _, test = self._load("mnist")  # whatever it is trained on: others may have to be made
             cloud = LiveTest(test).cloud(self._checkpoint.network()) if self._checkpoint else None
-            self.set(samples=Split(test.images[:SAMPLES], test.labels[:SAMPLES]), cloud=cloud)
+            self.set(samples=samples_of(test), cloud=cloud)
         self._is_read = self._is_fetching = False
 
     def _run(self, lend: Lender, ended: Callable[[Status, str], None]) -> None:
