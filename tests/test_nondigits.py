@@ -37,7 +37,6 @@ def finished(trainer):
 def test_they_are_decided_by_seed_and_index_alone_and_all_have_ink():
     (few, labels), (other, _) = nondigit_images(20, seed=3), nondigit_images(20, seed=4)
     assert labels.tolist() == [NONE] * 20
-    assert np.array_equal(nondigit_images(5, seed=3, start=15)[0], few[15:])
     assert np.array_equal(few, OTHERS[:20])
     assert not (few == other).all((1, 2)).any()
     assert few.shape == (20, 28, 28)
