@@ -62,11 +62,6 @@ class Trainer:
             torch.backends.cudnn.deterministic = True
 
     @classmethod
-    def fresh(cls, config: TrainConfig, device: str = "cpu") -> Trainer:
-        """A new run."""
-        return cls(config, device)
-
-    @classmethod
     def start_from(
         cls, start: Checkpoint, config: TrainConfig, device: str = "cpu", own: Own | None = None
     ) -> Trainer:

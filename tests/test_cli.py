@@ -49,7 +49,7 @@ def run(capsys, *arguments):
 
 def saved_run(folder):
     """A run's folder with a checkpoint before the first step."""
-    Trainer.fresh(config.TUTORIAL).checkpoint().save(folder / "checkpoint.pt")
+    Trainer(config.TUTORIAL).checkpoint().save(folder / "checkpoint.pt")
     return folder
 
 

@@ -63,7 +63,7 @@ def test_what_is_no_digit_is_for_networks_that_have_an_output_for_it_and_tested_
 
 def test_without_drawings_a_run_on_them_says_so():
     with pytest.raises(DataError, match="draw some"):
-        Trainer.fresh(CONFIG).splits(load)
+        Trainer(CONFIG).splits(load)
 
 
 def test_a_taught_network_starts_from_the_weights_and_reads_the_drawings_better(start):
