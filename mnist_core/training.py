@@ -25,7 +25,6 @@ from .checkpoint import Checkpoint
 from .config import NONE, TrainConfig
 from .digits.augment import distort
 from .digits.datasets import has_own, with_own
-from .digits.own import Own
 from .digits.split import Split, batches, in_turn, normalize
 from .errors import ConfigError, TrainingError
 from .evaluation import evaluate
@@ -47,7 +46,7 @@ class Trainer:
         self.history = History()
         self.batches_done = 0
         self.class_means: Tensor | None = None
-        self.own: Own | None = None
+        self.own: Split | None = None
         self._resumed = False
         # The weights are drawn on the CPU, so that a seed means the same on every device.
         self.model = build(config.network, config.outputs)
@@ -63,7 +62,7 @@ class Trainer:
 
     @classmethod
     def start_from(
-        cls, start: Checkpoint, config: TrainConfig, device: str = "cpu", own: Own | None = None
+        cls, start: Checkpoint, config: TrainConfig, device: str = "cpu", own: Split | None = None
     ) -> Trainer:
         """A new run from the weights of another, on its visitor's `own` drawings as well.
 
