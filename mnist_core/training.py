@@ -30,7 +30,7 @@ from .errors import ConfigError, TrainingError
 from .evaluation import evaluate
 from .history import MAX_LOGGED, EvalEvent, Event, History, StepEvent
 from .inspection import class_means
-from .models import build, draw_dropout_from, initialize, leave_dropout_out
+from .models import build, draw_dropout_from, initialize
 
 NONE_WEIGHT = 0.2
 """Of the loss on what is no digit beside the digits' own: more costs unusual hands."""
@@ -54,9 +54,8 @@ class Trainer:
         self.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = _optimizer(self.model, config)
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
-        draw_dropout_from(self.model, self.generator)
-        if has_own(config.dataset):  # noise that the few steps to a hand have no time to average
-            leave_dropout_out(self.model)
+        # It is noise that the few steps to a hand have no time to average.
+        draw_dropout_from(self.model, None if has_own(config.dataset) else self.generator)
         if self.device.type == "cuda":  # or the same step would not give the same bits twice
             torch.backends.cudnn.deterministic = True
 
