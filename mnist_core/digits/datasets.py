@@ -123,20 +123,15 @@ def load_test(dataset: str, folder: Path, progress: Progress | None = None) -> S
 
 def load_shown(digits: str, folder: Path, progress: Progress | None = None) -> Split:
     """What is shown: "mnist test", "mnist train", "handwriting test", "nondigits test" or, of these
-    letters and signs alone, "letters test". Raises as `load`."""
+    letters and signs alone, "letters test"; the last two are labelled NONE. Raises as `load`."""
     if digits == "nondigits test":
         return _once(nondigit_images, *_NONDIGITS_TEST, progress)
     if digits == "letters test":
-        return letters_test(progress)
+        return _once(letter_images, *_LETTERS_TEST, progress)
     dataset, part = digits.split()
     if part == "test":
         return load_test(dataset, folder, progress)
     return load(dataset, folder, progress)[0]
-
-
-def letters_test(progress: Progress | None = None) -> Split:
-    """Synthetic letters and signs, labelled NONE, that no network is trained on."""
-    return _once(letter_images, *_LETTERS_TEST, progress)
 
 
 def needs_mnist(dataset: str) -> bool:
