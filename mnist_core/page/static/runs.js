@@ -23,7 +23,7 @@ async function look() {
   try {
     if (!props.value?.[0] || !element.offsetParent) return;
     const drawing = localStorage.getItem("mnist-lab-drawing");
-    const page = { page: props.value, epochs: form() ? settings().epochs : null, drawing };
+    const page = { page: props.value, settings: form() ? settings() : {}, drawing };
     const text = await answered(server.look({ ...page, marks, points: known(runs), mine: mnistOwn.key }));
     if (mine !== looks) return;
     const reply = text && JSON.parse(text);
