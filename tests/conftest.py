@@ -205,6 +205,7 @@ LISTENING = """new MutationObserver(() => {
   }
 }).observe(document, { childList: true, subtree: true });
 addEventListener("beforeunload", () => console.debug("leaving"))"""
+TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 @pytest.fixture
@@ -245,6 +246,7 @@ def open_page(browser, server: Server):  # type: ignore[no-untyped-def]
         page.goto(url + path)
         page.get_by_role("tab").first.wait_for()
         page.locator(".pad .bar").last.wait_for(state="attached")  # its scripts have run
+        page.evaluate(TWO_FRAMES)  # and it is painted
         return page
 
     yield open_

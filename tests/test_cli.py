@@ -162,6 +162,27 @@ def test_a_broken_checkpoint_is_one_line_and_its_exit_code(capsys, tmp_path, com
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["export --package out", "evaluate --checkpoint", "predict x.png --checkpoint",
+     "train --resume", "train --start-from"],
+)  # fmt: skip
+def test_a_run_that_is_not_there_is_said_with_those_that_are(capsys, tmp_path, command):
+    """A brace in a name is no place for a value."""
+    (tmp_path / "runs" / "empty").mkdir(parents=True)
+    for name in ("runs/none", "runs/empty", "{gone}"):
+        code, out, err = run(capsys, *command.split(), name)
+        assert (code, out) == (4, "")
+        assert err == (
+            f"error: There is no run or checkpoint {quoted(Path(name))}; in"
+            f" {quoted(tmp_path / 'runs')} there is none: train one.\n"
+        )
+    there = saved_run(tmp_path / "runs" / "a run")
+    err = run(capsys, *command.split(), "runs/none")[2]
+    assert err.endswith(f" there are {quoted(there)}.\n")
+    assert not (tmp_path / "out").exists()
+
+
 def test_export_writes_the_tutorials_pair(capsys, tmp_path):
     folder = saved_run(tmp_path / "run")
     pair = ["--model", tmp_path / "model.pth", "--optimizer", tmp_path / "optimizer.pth"]
