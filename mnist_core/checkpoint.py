@@ -262,13 +262,13 @@ def _checked(checkpoint: Checkpoint) -> Checkpoint:
     if means is not None:
         expected = torch.empty(10, last_layer(network).in_features)
         _same_tensor(means, expected, Message("the class means"))
-        means = means.clone()
+        means = means.detach().clone()
     optimizer = _momentum(checkpoint.optimizer, list(network.parameters()))
     if not _is_random_state(checkpoint.generator, checkpoint.device):
         raise ValueError(Message("the random state is not one."))
     if not 0 <= checkpoint.batches_done < 2**40 or not 1 <= checkpoint.threads < 2**12:
         raise ValueError(Message("its position is not one."))
-    model = {name: tensor.clone() for name, tensor in checkpoint.model.items()}
+    model = {name: tensor.detach().clone() for name, tensor in checkpoint.model.items()}
     return replace(checkpoint, model=model, optimizer=optimizer, class_means=means)
 
 
@@ -284,7 +284,7 @@ def _momentum(optimizer: Mapping[str, Any], parameters: list[nn.Parameter]) -> d
         momentum = values.get("momentum_buffer")
         if momentum is not None:  # without momentum, SGD keeps None
             _same_tensor(momentum, parameters[index], Message("the optimizer's momentum"))
-            momentum = momentum.clone()
+            momentum = momentum.detach().clone()
         state[index] = {"momentum_buffer": momentum}
     settings = {name: group[name] for name in _SGD if isinstance(group.get(name), _PLAIN)}
     return {"state": state, "param_groups": [settings | {"params": group["params"]}]}

@@ -98,7 +98,8 @@ class Reader:
         self, scores: NDArray[np.float32], seen: NDArray[np.float32] | None
     ) -> Answers:
         """What `looks` at some images come to; features that are not needed may be None."""
-        shares = np.exp(scores)
+        blind = np.isnan(scores).any(1, keepdims=True)  # as `outputs` says of such weights
+        shares = np.where(blind, 1 / scores.shape[1], np.exp(scores))
         digits = shares[:, :NONE].sum(1)
         if not self.knows_none and seen is not None and self._class_means is not None:
             likeness = (_unit(seen) @ self._class_means.T).max(1)
@@ -198,6 +199,7 @@ def _labels(answers: Answers) -> NDArray[np.int64]:
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    rows = np.nan_to_num(rows)
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 

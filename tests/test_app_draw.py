@@ -231,8 +231,16 @@ def test_the_inside_is_lit_as_one_draws_and_follows_the_weights(page):
                            ".toDataURL() !== before", arg=[dark])  # fmt: skip
     page.mouse.up()
     expect_read(page, 4)
+    strong = maps.nth(2).evaluate(
+        """c => { const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
+          return [...data.keys()].filter(i => i % 4 === 0 && data[i + 3] === 255)
+            .map(i => data[i + 2] - data[i]); }"""
+    )
+    assert min(strong) > 50, "the strongest are blue, not grey"
     choose_weights(page, "Tutorial")
     expect(maps).to_have_count(5)
+    expect(page.get_by_role("application", name="conv2: 20 maps")).to_be_visible()
+    expect(page.get_by_role("application", name="fc2: 10 values")).to_be_visible()
 
 
 def test_the_sum_behind_a_pixel_is_written_out_by_pointer_and_by_keyboard(page):

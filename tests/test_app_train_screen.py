@@ -58,6 +58,30 @@ def test_an_experiment_is_one_press_a_question_and_a_sentence_on_both_curves(ope
         stop.click()
 
 
+def test_until_there_is_a_run_the_network_of_the_settings_is_shown(open_page, mnist_dir):
+    page = open_page("/#tab=train", viewport={"width": 1280, "height": 800})
+    filters = page.locator(".run-filters img")
+    expect(filters).to_have_attribute("alt", re.compile("10 "))
+    page.locator(".run-change").click()
+    page.locator(".run-recipes").get_by_text("Modern").click()
+    expect(filters).to_have_attribute("alt", re.compile("16 "))
+    expect(page.locator(".run-of")).to_contain_text("before it learns")
+
+
+def test_a_question_below_the_screen_is_gone_to_and_escape_comes_back(open_page, mnist_dir):
+    page = open_page("/#tab=train", viewport={"width": 1280, "height": 720})
+    for title in ("Teach it mine", "Break it"):
+        experiment = page.locator(".run-experiments details", has_text=title)
+        experiment.locator("summary").focus()
+        page.keyboard.press("Enter")
+        question = experiment.locator("div:not([hidden])")
+        expect(question).to_be_focused()
+        expect(question).to_be_in_viewport(ratio=0.98)
+        page.keyboard.press("Escape")
+        expect(question).to_be_hidden()
+        expect(experiment.locator("summary")).to_be_focused()
+
+
 def test_teach_it_mine_says_how_to_make_digits_and_with_some_asks_trains_and_compares(
     open_page, mnist_dir
 ):

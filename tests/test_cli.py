@@ -3,11 +3,13 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +22,10 @@ from mnist_core import config, places
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.cli import main
 from mnist_core.cli.console import quoted
+from mnist_core.cli.flags import parser
 from mnist_core.digits.mnist import load_mnist
 from mnist_core.errors import MnistError
+from mnist_core.runs.record import command
 from mnist_core.training import Trainer
 
 ROOT = Path(__file__).parent.parent
@@ -158,6 +162,27 @@ def test_a_broken_checkpoint_is_one_line_and_its_exit_code(capsys, tmp_path, com
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["export --package out", "evaluate --checkpoint", "predict x.png --checkpoint",
+     "train --resume", "train --start-from"],
+)  # fmt: skip
+def test_a_run_that_is_not_there_is_said_with_those_that_are(capsys, tmp_path, command):
+    """A brace in a name is no place for a value."""
+    (tmp_path / "runs" / "empty").mkdir(parents=True)
+    for name in ("runs/none", "runs/empty", "{gone}"):
+        code, out, err = run(capsys, *command.split(), name)
+        assert (code, out) == (4, "")
+        assert err == (
+            f"error: There is no run or checkpoint {quoted(Path(name))}; in"
+            f" {quoted(tmp_path / 'runs')} there is none: train one.\n"
+        )
+    there = saved_run(tmp_path / "runs" / "a run")
+    err = run(capsys, *command.split(), "runs/none")[2]
+    assert err.endswith(f" there are {quoted(there)}.\n")
+    assert not (tmp_path / "out").exists()
+
+
 def test_export_writes_the_tutorials_pair(capsys, tmp_path):
     folder = saved_run(tmp_path / "run")
     pair = ["--model", tmp_path / "model.pth", "--optimizer", tmp_path / "optimizer.pth"]
@@ -174,6 +199,17 @@ def test_every_flag_has_its_explanation(capsys, command):
     assert code == 0
     assert len(flags) > 2
     assert all(re.match(r"-.*?(  +|\n +)[A-Za-z]", flag) for flag in flags)
+
+
+@pytest.mark.parametrize("recipe", [*config.RECIPES, config.OWN, "another"])
+def test_the_command_that_a_record_gives_trains_such_a_run(recipe):
+    settings = replace(config.QUICK, recipe=recipe, epochs=2, learning_rate=0.3)
+    options = parser().parse_args(shlex.split(command(settings))[3:])
+    given = {name: getattr(options, name) for name in config.SETTINGS}
+    given = {name: value for name, value in given.items() if value is not None}
+    assert {**replace(config.RECIPES[options.recipe], **given).to_dict(), "recipe": recipe} == (
+        settings.to_dict()
+    )
 
 
 def test_every_kind_of_error_has_its_own_exit_code():

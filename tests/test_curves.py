@@ -94,7 +94,7 @@ def test_test_losses_are_points_and_resumes_dashes_where_they_happened(draw):
     assert dots.count("h0") == 3
     assert dots.startswith("M0 880h0M500 880h0")
     assert paths(loss, "run-resumed") == ["M250 0V1000"]
-    assert paths(accuracy, "run-dots")[0].count("h0") == 2
+    assert paths(accuracy, "run-dots")[0].count("h0") == 3
 
 
 def test_every_run_has_its_colour_and_name(draw):
@@ -129,11 +129,17 @@ def test_nothing_yet_is_an_empty_chart(draw, empty):
     assert all(curve_png(one.name, one.history).startswith(b"\x89PNG") for one in empty)
 
 
-def test_the_accuracy_axis_opens_at_90_percent_once_all_are_above_it(draw):
-    assert "90 %" in draw(Curve(name="a", history=history(accuracy=0.95)))
-    html = draw(Curve(name="a", history=history(accuracy=0.5)))
-    assert "90 %" not in html
-    assert "20 %" in html
+def test_the_axis_of_the_accuracy_is_even_in_halvings_of_what_is_read_wrong_and_never_moves(draw):
+    """From 0 % at the bottom to 100 % at the top, with 0.5 % added to what is wrong: 94.5 % is
+    log(0.06 / 1.005) / log(0.005 / 1.005) = 0.531 up, 97.5 %, with half of it, 0.131 more."""
+    axes = []
+    for share, top in ((0.0, 1000), (0.5, 870), (0.945, 469), (0.975, 338), (1.0, 0)):
+        html = draw(Curve(name="a", history=history(accuracy=share), total=38_400))
+        axes.append(re.findall(r"[\d.]+%\">\d+ %", html))
+        _, accuracy = svgs(html)
+        assert paths(accuracy, "run-dots")[0].split("h0")[1] == f"M500 {top}"
+    assert len(axes[0]) == 8
+    assert axes == [axes[0]] * 5
 
 
 def test_smoothing_leaves_a_constant_alone_and_calms_noise_in_both_places(browser_page):
@@ -233,15 +239,21 @@ def test_the_figure_for_a_file_has_both_losses_and_the_accuracy_whatever_the_nam
     assert curve_png(name, history()).startswith(b"\x89PNG")
 
 
-def test_the_accuracy_below_the_axis_is_no_line_along_it(draw):
-    live = [LiveReading(examples_seen=1000 * n, accuracy=0.2 * n, digits=250) for n in range(5)]
-    rising = history(steps=60, epochs=2, accuracy=0.95)
-    _, accuracy = svgs(draw(Curve(name="a", history=rising, live=live)))
-    (line,) = paths(accuracy, "run-line")
+def test_the_line_of_the_accuracy_is_what_was_read_as_it_trained_and_the_tests_are_dots(draw):
+    """A test of all digits finds another accuracy than one of a few at the same moment: the line
+    would jump to its dot and back."""
+    live = [LiveReading(examples_seen=2000 * n, accuracy=0.9, digits=250) for n in range(1, 19)]
+    tested = history(steps=60, epochs=2, accuracy=0.95)
+    _, accuracy = svgs(draw(Curve(name="a", history=tested, live=live, total=38_400)))
+    (line,), (dots,) = paths(accuracy, "run-line"), paths(accuracy, "run-dots")
+    assert numbers(line)[:2] == numbers(dots)[:2], "from the weights that it began with"
     heights = numbers(line)[1::2]
-    assert sum(height > 1000 for height in heights) == 1
-    low = History([], [EvalEvent(examples_seen=0, loss=2.3, accuracy=0.1, seconds=0.0)], [])
-    _, accuracy = svgs(
-        draw(Curve(id="a", name="a", history=rising), Curve(id="b", name="b", history=low))
-    )
-    assert paths(accuracy, "run-line")[1] == ""
+    assert len(heights) == 1 + len(live)
+    assert {*heights[1:]} == {574}
+    assert dots.count("h0") == 3
+
+
+def test_a_run_that_was_not_read_as_it_trained_has_a_line_through_its_tests(draw):
+    _, accuracy = svgs(draw(Curve(name="a", history=history(), total=38_400)))
+    (line,), (dots,) = paths(accuracy, "run-line"), paths(accuracy, "run-dots")
+    assert numbers(line) == numbers(dots.replace("h0", ""))

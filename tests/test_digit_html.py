@@ -11,7 +11,7 @@ from PIL import Image
 
 from mnist_core.page import digit_html
 from mnist_core.page.gallery import Answer
-from mnist_core.page.parts import ink, render, signed
+from mnist_core.page.parts import ACTIVATIONS, ink, render, signed
 from mnist_core.page.view import ANY, View
 from mnist_core.page.words import Words
 
@@ -143,6 +143,23 @@ def test_a_digit_that_does_not_occur_has_no_share():
 def test_ink_runs_from_invisible_to_full():
     alpha = np.asarray(png(ink(np.array([[0.0, 1.0], [2.0, 4.0]]))))[:, :, 3]
     assert alpha.tolist() == [[0, 64], [128, 255]]
+
+
+def test_what_units_answer_runs_from_the_paper_over_blue_to_dark_and_in_the_dark_to_pale():
+    """As seen on the paper, light and dark, where the browser inverts it and turns its hue round:
+    each amount stands out from the paper a little more than the one before it."""
+    levels = np.arange(256.0)[None]
+    *colours, alpha = np.moveaxis(np.asarray(png(ink(levels, ACTIVATIONS)))[0] / 255.0, -1, 0)
+    bright = [0.213, 0.715, 0.072]
+    inverted = [1 - colour for colour in colours]
+    turned = 2 * sum(w * c for w, c in zip(bright, inverted, strict=True))
+    dark = [(turned - colour).clip(0, 1) for colour in inverted]
+    for seen, paper, way in ((colours, 0.97, -1), (dark, 0.09, 1)):
+        light = sum(w * c for w, c in zip(bright, seen, strict=True)) * alpha + paper * (1 - alpha)
+        assert (way * np.diff(light) >= 0).all()
+        assert abs(light[0] - paper) < 0.04, "nothing is the paper's"
+        assert abs(light[-1] - paper) > 0.7
+    assert colours[2][90] - colours[0][90] > 0.7, "blue between"
 
 
 def test_signed_values_are_orange_above_zero_and_blue_below():

@@ -86,6 +86,9 @@ def test_any_run_is_compared_on_them_and_without_any_the_column_is_empty(visit):
     assert settled(lambda: read_right(mine(own), run, SAY)).endswith(" of 12")
     assert read_right(mine(None), run, SAY) == ""
     assert taught(mine(own), run, SAY) == ""
+    again = replace(run, status="running")
+    assert read_right(mine(own), again, SAY) == "…", "the column stays"
+    assert read_right(mine(None), again, SAY) == ""
     assert "Mine: your" not in look(scheduler, page(visitor), SAY, mine(None))["parts"]["table"]
 
 

@@ -14,8 +14,9 @@ import torch
 from training_runs import LONG, SHORT, TEST, ended, run, under_way, until
 
 from mnist_core.checkpoint import Checkpoint
-from mnist_core.config import MODERN, TrainConfig
+from mnist_core.config import MODERN, TUTORIAL, TrainConfig
 from mnist_core.errors import CheckpointError, ConfigError, DataError
+from mnist_core.evaluation import classify
 from mnist_core.history import EvalEvent, History, LiveReading, StepEvent
 from mnist_core.page.run_actions import Pressed, act, download
 from mnist_core.page.run_buttons import controls, resume_target
@@ -25,6 +26,7 @@ from mnist_core.page.run_words import sentence
 from mnist_core.page.untrained import untrained
 from mnist_core.page.words import Words
 from mnist_core.runs.folder import new_visitor
+from mnist_core.training import Trainer
 
 SAY, NOTHING_CHOSEN = Words(), Choice()
 DRAWING = base64.b64encode(bytes([0, 255] * 392)).decode()
@@ -80,9 +82,20 @@ def test_before_the_first_run_the_untrained_network_reads_where_there_are_digits
     assert without["cloud"]["places"] == []
 
 
+@pytest.mark.parametrize("config", [TUTORIAL, replace(TUTORIAL, seed=2), MODERN])
+def test_the_untrained_network_is_that_which_the_settings_would_train(config):
+    drawing = torch.arange(784, dtype=torch.uint8).reshape(28, 28)
+    before, begun = untrained(lambda: TEST, drawing, config), Trainer.fresh(config)
+    assert torch.equal(before.reading, classify(begun.model, drawing[None])[0])
+    assert torch.equal(before.readings, classify(begun.model, before.samples.images))
+    shown = number(before, SAY)
+    assert shown["of"].endswith("before it learns")
+    assert 0 <= before.live_accuracy < 0.4
+
+
 @pytest.mark.parametrize(
     ("config", "is_shown"),
-    [(SHORT, True), (replace(MODERN, epochs=1), False), (replace(SHORT, dataset="own"), False)],
+    [(SHORT, True), (replace(MODERN, epochs=1), True), (replace(SHORT, dataset="own"), False)],
 )
 def test_the_untrained_network_stays_until_the_run_has_read_something_itself(
     open_scheduler, visitor, monkeypatch, config, is_shown

@@ -46,6 +46,13 @@ def test_a_hostile_file_is_refused_with_its_name_and_the_next_is_opened(open_fil
     assert isinstance(open_files([tmp_path / "mine.pt"]), Checkpoint)
 
 
+def test_weights_saved_while_they_were_learned_are_opened(open_files, tmp_path):
+    whole = torch.load(shipped_weights("tutorial"), weights_only=True)
+    learned = {name: weights.requires_grad_() for name, weights in whole["model"].items()}
+    torch.save({**whole, "model": learned}, tmp_path / "mine.pt")
+    assert not open_files([tmp_path / "mine.pt"]).model["fc2.bias"].requires_grad
+
+
 def test_three_files_are_no_run(open_files):
     with pytest.raises(CheckpointError, match=r"model\.pth and optimizer\.pth together"):
         open_files([shipped_weights("tutorial")] * 3)

@@ -167,7 +167,13 @@ class Visitor:
         """What the Train tab shows them."""
         kept = {"run_id": run_id, "at": 1e12, "overlaid": [run_id]} if run_id else None
         page = [self.token, kept, 0]
-        asked = {"page": page, "epochs": 3, "drawing": None, "marks": {}, "points": {}}
+        asked = {
+            "page": page,
+            "settings": TUTORIAL.to_dict(),
+            "drawing": None,
+            "marks": {},
+            "points": {},
+        }
         status, text = self.ask_component("look", asked)
         assert status == 200
         return text

@@ -17,8 +17,10 @@ from .. import config, places
 from ..digits import datasets, mnist
 from ..digits.own import read_own
 from ..digits.split import Split
+from ..errors import CheckpointError
 
 CHECKPOINT, RECORD = "checkpoint.pt", "history.json"
+_NAMED = 5  # of the latest runs, where one that is asked for is missing
 
 
 def quoted(path: Path, windows: bool = os.name == "nt") -> str:
@@ -59,5 +61,15 @@ def chosen_file(options: argparse.Namespace) -> Path:
 
 
 def checkpoint_file(run_or_file: Path) -> Path:
-    """The checkpoint's file, of a run's folder or of itself."""
-    return run_or_file / CHECKPOINT if run_or_file.is_dir() else run_or_file
+    """The checkpoint's file, of a run's folder or of itself. Raises CheckpointError for neither."""
+    file = run_or_file / CHECKPOINT if run_or_file.is_dir() else run_or_file
+    if file.exists():
+        return file
+    folder = places.runs_dir()
+    runs = sorted(folder.rglob(CHECKPOINT), key=lambda found: -found.stat().st_mtime)[:_NAMED]
+    there = (
+        f"are {', '.join(quoted(found.parent) for found in runs)}" if runs else "is none: train one"
+    )
+    raise CheckpointError(
+        f"There is no run or checkpoint {quoted(run_or_file)}; in {quoted(folder)} there {there}."
+    )

@@ -1,6 +1,6 @@
 """The pictures in the HTML of digits (`templates/digit_*.html`), and the sheet that one keeps.
 
-Pure functions of plain arrays. Pixels travel as palette PNGs of one colour with transparency,
+Pure functions of plain arrays. Pixels travel as palette PNGs of few colours with transparency,
 enlarged by the browser without smoothing; all other colours are the variables of
 `static/page.css`, so that everything is right in light and dark.
 """
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ..inspection import Stage
-from .parts import INK, ink, palette_png, signed
+from .parts import ACTIVATIONS, INK, ink, palette_png, signed
 
 COLUMNS = 10
 """Digits in a row of a sprite."""
@@ -28,7 +28,7 @@ _WIDE = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A PNG as a data URI, what it is of ("ink" or "signed"), its width on the screen in pixels."""
+    """A PNG as a data URI, its palette ("activation" or "signed"), its width in pixels."""
 
     uri: str
     kind: str
@@ -82,10 +82,10 @@ def _filters(stage: Stage) -> Picture | None:
 
 
 def _maps(stage: Stage) -> Picture:
-    """Maps tiled with grey lines between them; units as one row."""
+    """Maps tiled with pale lines between them; units as one row."""
     values = stage.maps[None]
     if stage.maps.ndim == 3:
-        values = tiled(stage.maps, _columns(len(stage.maps)), line=stage.maps.max() / 8)
+        values = tiled(stage.maps, _columns(len(stage.maps)), line=stage.maps.max() / 200)
     return _picture(values, is_signed=values.min() < 0)
 
 
@@ -94,7 +94,7 @@ def _picture(values: NDArray[np.floating], is_signed: bool) -> Picture:
     width = _WIDE // values.shape[1] * values.shape[1]
     if is_signed:
         return Picture(uri=signed(values), kind="signed", width=width)
-    return Picture(uri=ink(values), kind="ink", width=width)
+    return Picture(uri=ink(values, ACTIVATIONS), kind="activation", width=width)
 
 
 def _columns(count: int) -> int:

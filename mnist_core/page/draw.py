@@ -14,7 +14,7 @@ import gradio as gr
 from .. import config, places
 from ..errors import MnistError
 from .lab import Lab
-from .parts import PRIVATE, QUEUED, handler, in_line, own_html
+from .parts import ACTIVATIONS, PRIVATE, QUEUED, handler, in_line, own_html
 from .words import Words
 
 if TYPE_CHECKING:
@@ -185,6 +185,7 @@ def draw_tab(weights: gr.Dropdown, lab: Lab, visitor: gr.BrowserState) -> None:
         weights.value,
         libraries=[f"pad_{name}" for name in _SCRIPTS] + ["own_digits"],
         largest=MAX_PICTURE_BYTES,
+        activations=_palette(),
     )
     weights.change(None, weights, pad, js="name => name", **PRIVATE)
     taught = pad.select(handler(answers.teach), [visitor, weights], None, **QUEUED)
@@ -209,6 +210,13 @@ def _told(found: Reading, shown: Callable[[Any], object]) -> dict[str, Any]:
 
 def _base64(image: NDArray[np.uint8]) -> str:
     return base64.b64encode(image.tobytes()).decode()
+
+
+def _palette() -> str:
+    """`parts.ACTIVATIONS` as base64 of RGBA."""
+    colours, alpha = ACTIVATIONS
+    pixels = b"".join(colours[3 * n : 3 * n + 3] + alpha[n : n + 1] for n in range(256))
+    return base64.b64encode(pixels).decode()
 
 
 def _rows(image: NDArray[np.uint8]) -> list[list[int]]:

@@ -100,9 +100,12 @@ def taught(mine: Mine, run: RunState, say: Words) -> str:
 
 
 def read_right(mine: Mine, run: RunState, say: Words) -> str:
-    """How many of the visitor's drawings a run reads right; "" where that is not known."""
-    if run.active or not run.history.evaluations:
+    """How many of the visitor's drawings a run reads right, "…" until it has ended and is judged;
+    "" where there is nothing to judge."""
+    if not run.history.evaluations:
         return ""
+    if run.active:
+        return "…" if mine.own is not None and mine.own.of_digits() else ""
     try:
         found = mine.read_right(run.run_id)
     except BusyError:

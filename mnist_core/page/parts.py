@@ -64,6 +64,19 @@ SIGNED = (
 )
 """A palette for signed amounts: 0 blue, 128 invisible, 255 orange (RGB, alpha)."""
 
+
+def _activations() -> tuple[bytes, bytes]:
+    blue, deep = np.array((37, 99, 235)), np.array((23, 37, 84))
+    amount = np.sqrt(np.arange(256) / 255)  # brings a weak one out
+    alpha = (amount / 0.6).clip(0.04, 1)
+    colours = blue + (amount / 0.4 - 1.5).clip(0)[:, None] * (deep - blue)
+    return colours.round().astype(np.uint8).tobytes(), (255 * alpha).astype(np.uint8).tobytes()
+
+
+ACTIVATIONS = _activations()
+"""A palette for what a network's units answer, 0 a tile that is hardly seen on the paper, over the
+page's blue to 255 dark blue (RGB, alpha); the class digit-activation turns it round in the dark."""
+
 _templates = Environment(
     loader=FileSystemLoader(TEMPLATES, encoding="utf-8"),
     autoescape=True,
@@ -178,10 +191,11 @@ def decode_drawing(drawing: object) -> NDArray[np.uint8]:
         raise DrawingError("The drawing cannot be read; draw it again.") from error
 
 
-def ink(values: NDArray[Any]) -> str:
-    """[H,W], 0 or more → a PNG as a data URI, invisible (0) to full ink (the largest value)."""
+def ink(values: NDArray[Any], palette: tuple[bytes, bytes] = INK) -> str:
+    """[H,W], 0 or more → a PNG as a data URI, from a palette's first colour (0) to its last (the
+    largest value): invisible to full ink."""
     levels = values * (255 / max(float(values.max()), 1e-12))
-    return palette_png(np.clip(levels, 0, 255).round().astype(np.uint8), INK)
+    return palette_png(np.clip(levels, 0, 255).round().astype(np.uint8), palette)
 
 
 def signed(values: NDArray[Any]) -> str:

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..config import TUTORIAL
+from ..config import TUTORIAL, TrainConfig
 from ..digits.datasets import has_own
 from ..digits.handwriting import handwriting
 from ..digits.strokes import rasterize
@@ -71,8 +71,8 @@ class Choice:
 class Page:
     """A page that looks: whose it is, what it shows, and what it has already.
 
-    `epochs` is what the field says, `drawing` base64 of u8 [28,28] or None; `marks` and `points`
-    are those of the last `look`.
+    `epochs` is what the field says, `config` what all fields do, `drawing` base64 of u8 [28,28] or
+    None; `marks` and `points` are those of the last `look`.
     """
 
     visitor: str
@@ -81,6 +81,7 @@ class Page:
     drawing: str | None
     marks: dict[str, int]
     points: dict[str, Any]
+    config: TrainConfig = TUTORIAL
 
 
 def look(
@@ -89,11 +90,11 @@ def look(
     say: Words,
     mine: Mine | None = None,
     swallowed: Swallowed = lambda _: None,
-    untrained: Callable[[Tensor], RunState | None] = lambda _: None,
+    untrained: Callable[[Tensor, TrainConfig], RunState | None] = lambda *_: None,
 ) -> dict[str, Any]:
     """What has changed for a page: "parts" of HTML by name with their "marks", and "curves".
     `mine` is what the visitor's own digits say of the runs; `swallowed` is asked of finished ones;
-    `untrained` reads a drawing u8 [28,28] until a run has.
+    `untrained` reads a drawing u8 [28,28] as a run would before its first step, until one has.
 
     "cloud" is None unless it has moved. "active" if a run is under way, "running" if the one shown
     changes all the time.
@@ -104,7 +105,8 @@ def look(
     drawing = torch.from_numpy(image)
     if shown is not None:
         shown = scheduler.look(page.visitor, shown.run_id, drawing)
-    reads = untrained(drawing) if shown is None or _begins(shown) else shown
+    begins = page.config if shown is None else shown.config if _begins(shown) else None
+    reads = untrained(drawing, begins) if begins else shown
     letters = {run.run_id: swallowed(run.run_id) for run in runs if run.status == "finished"}
     fixed, fixed_marks = _fixed(say)
     values = {
@@ -157,9 +159,8 @@ def shown_run(runs: Sequence[RunState], choice: Choice) -> RunState | None:
 
 
 def _begins(run: RunState) -> bool:
-    """Whether it gets ready or waits to train, from its first step, the network of `untrained`."""
-    is_new = run.active and run.live_accuracy is None
-    return is_new and run.config.network == TUTORIAL.network and not has_own(run.config.dataset)
+    """Whether it gets ready or waits to train from its first step."""
+    return run.active and run.live_accuracy is None and not has_own(run.config.dataset)
 
 
 def now(run: RunState | None, say: Words, letters: Letters) -> dict[str, Any]:
@@ -183,6 +184,8 @@ def number(run: RunState | None, say: Words) -> dict[str, str]:
         of = say("of {count:,} test digits", count=now.digits)
         if run.active:
             of = say("of {count:,} test digits, at this moment", count=now.digits)
+        elif not now.examples_seen:
+            of = say("of {count:,} test digits, before it learns", count=now.digits)
     elif run.examples_seen:
         of = say("of all test digits")
     else:

@@ -37,19 +37,25 @@ class _Answers:
 
     def look(self, say: Words, asked: dict[str, Any]) -> str:
         """As JSON in one piece, which costs gradio nothing to pass on."""
+        from ..config import TUTORIAL
         from ..digits.datasets import load_test
         from .mine import Mine
+        from .run_settings import config_of
         from .run_view import Choice, Page, look
         from .untrained import untrained
 
         visitor, kept, *_ = asked["page"]
+        config = TUTORIAL
+        with suppress(MnistError):  # a field that is out of its range is marked
+            config = config_of(asked["settings"])
         page = Page(
             visitor=visitor,
             choice=Choice.of(kept),
-            epochs=round(asked["epochs"] or 0),
+            epochs=round(asked["settings"].get("epochs") or 0),
             drawing=asked["drawing"],
             marks=dict(asked["marks"]),
             points=dict(asked["points"]),
+            config=config,
         )
         lab = self._lab
         file_of = partial(lab.scheduler.checkpoint_file, visitor)

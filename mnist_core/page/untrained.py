@@ -1,4 +1,4 @@
-"""What Train begins with: the tutorial's network before its first step, until there is a run."""
+"""What Train begins with, until there is a run: the network of its settings before a step."""
 
 from __future__ import annotations
 
@@ -9,42 +9,49 @@ from functools import lru_cache
 
 from torch import Tensor
 
-from .. import places
-from ..config import TUTORIAL
+from ..config import TUTORIAL, TrainConfig
 from ..digits.split import Split
 from ..errors import MnistError
 from ..evaluation import classify
-from ..history import History
+from ..history import History, LiveReading
 from ..runs.cloud import Cloud
 from ..runs.drive import samples_of
 from ..runs.folder import About
 from ..runs.live import LiveTest
 from ..runs.run_state import RunState
-from .networks import Network, network_at
+from ..training import Trainer
 from .run_advice import shipped_history
 
 
-def untrained(load_test: Callable[[], Split], drawing: Tensor) -> RunState:
-    """As a run that has taken no step, with a drawing u8 [28,28] read; without test digits as long
-    as `load_test` raises a DataError."""
-    network = network_at(places.shipped_weights("tutorial"), 0)
+def untrained(load_test: Callable[[], Split], drawing: Tensor, config: TrainConfig) -> RunState:
+    """As a run of `config` that has taken no step, with a drawing u8 [28,28] read; without test
+    digits as long as `load_test` raises a DataError."""
+    network, nondigits, seed = config.network, config.nondigits, config.seed
+    trainer = _begun(replace(TUTORIAL, network=network, nondigits=nondigits, seed=seed))
+    is_shipped = trainer.config == TUTORIAL
     start = RunState(
         run_id="",
-        about=About(name="", created=0.0, config=TUTORIAL, device="cpu"),
+        about=About(name="", created=0.0, config=config, device="cpu"),
         touched=0.0,
         status="stopped",
         sentence="",
-        history=History(evaluations=shipped_history().evaluations[:1]),
-        reading=classify(network.model, drawing[None])[0],
-        filters=next(w for w in network.model.parameters() if w.ndim == 4).detach(),
+        history=History(evaluations=shipped_history().evaluations[:1] if is_shipped else []),
+        reading=classify(trainer.model, drawing[None])[0],
+        filters=next(w for w in trainer.model.parameters() if w.ndim == 4).detach(),
     )
     with suppress(MnistError):
-        samples, readings, cloud = _read(network, load_test())
-        return replace(start, samples=samples, readings=readings, cloud=cloud)
+        samples, readings, live, cloud = _read(trainer, load_test())
+        return replace(start, samples=samples, readings=readings, live=[live], cloud=cloud)
     return start
 
 
-@lru_cache(maxsize=1)
-def _read(network: Network, test: Split) -> tuple[Split, Tensor, Cloud]:
-    samples = samples_of(test)
-    return samples, classify(network.model, samples.images), LiveTest(test).cloud(network.model)
+@lru_cache(maxsize=8)
+def _begun(config: TrainConfig) -> Trainer:
+    return Trainer.fresh(config)
+
+
+@lru_cache(maxsize=8)
+def _read(trainer: Trainer, test: Split) -> tuple[Split, Tensor, LiveReading, Cloud]:
+    samples, found = samples_of(test), LiveTest(test).read(trainer, 0)
+    assert found is not None
+    return samples, classify(trainer.model, samples.images), *found

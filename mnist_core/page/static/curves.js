@@ -1,11 +1,15 @@
 // Curves as pictures: loss and test accuracy of runs side by side, with a legend. Lines are SVG
 // stretched to the box, in the colours of page.css; words are HTML over it, and keep their size.
 // A run is { id, name, colour, total, seen, resumes, steps: [[examples, loss]], tests: [[examples,
-// loss, accuracy]] }. Losses as in the tutorial: the train loss a line, the test loss points.
+// loss, accuracy]] }. Losses as in the tutorial: the train loss a line, the test loss points. The axis
+// of the accuracy is even in halvings of what is read wrong: the climb from 10 % is seen on it as well
+// as what sets 98 % and 99 % apart.
 
 const SMOOTHING = 0.1;
 const MAX_LOSS = 5;
-const KEY = say("line: train loss · ● test loss · ┆ resumed · x: training examples seen");
+const SHARES = [0, 50, 80, 90, 95, 98, 99, 100]; // percent on the axis of the accuracy
+const LEAST_WRONG = 0.005; // added to the share read wrong: 100 % is not infinitely far up
+const KEY = say("line: as it trains · ● all test digits · ┆ resumed · x: training examples seen · accuracy: each line up, about half the mistakes");
 
 // What a page has of each run, by its id, and what `curves.new_points` says is new of it.
 function gather(known, news) {
@@ -38,17 +42,14 @@ function drawCurves(box, runs) {
   const right = Math.max(curves.length ? 1 : 60000, ...curves.map(({ total, seen }) => Math.max(total, seen)));
   const losses = curves.flatMap(({ line, tests }) => [...line, ...tests].map(([, y]) => y));
   const top = losses.every((y) => y <= 2.5) ? 2.5 : MAX_LOSS;
-  const trained = curves.flatMap(({ tests }) => tests.filter(([x]) => x).map(([, , accuracy]) => accuracy));
-  const low = trained.length && trained.every((accuracy) => accuracy >= 0.9) ? 0.9 : 0;
-  const shares = low ? [90, 92, 94, 96, 98, 100] : ticks(100);
-  const beside = shares.map((y) => [`${y} %`, (y / 100 - low) / (1 - low)]);
+  const beside = SHARES.map((y) => [`${y} %`, heightOf(y / 100)]);
   const below = (most) => ticks(right, most).map((x) => [x.toLocaleString("en-US"), x / right]);
   const title = say("Loss");
   box.replaceChildren(
     make("div", { class: "run-curves" },
       panel("run-loss", title, curves.map((curve) => lossLines(curve, right, top)), below(6),
         ticks(top).map((y) => [String(y), y / top]), describe(curves) || say("Loss: no run yet")),
-      panel("run-accuracy", say("Test accuracy"), curves.map((curve) => accuracyLines(curve, right, low)),
+      panel("run-accuracy", say("Test accuracy"), curves.map((curve) => accuracyLines(curve, right)),
         below(2), beside, say("Test accuracy")),
       make("ul", { class: "run-legend" }, ...curves.map(legend), make("li", { class: "run-key" }, KEY)),
     ),
@@ -80,27 +81,30 @@ function lossLines({ steps, line, tests, resumes, style }, right, top) {
   const group = make("g", { style });
   const add = (kind, d) => d && group.append(make("path", { class: kind, d }));
   if (steps.length) {
-    add("run-noise", path(steps, right, 0, top));
-    add("run-line", path(line, right, 0, top));
+    add("run-noise", path(steps, right, top));
+    add("run-line", path(line, right, top));
   }
   add("run-resumed", resumes.map((x) => `M${round((1000 * x) / right)} 0V1000`).join(""));
-  add("run-dots", dots(tests, right, 0, top));
+  add("run-dots", dots(tests, right, top));
   return group;
 }
 
-// A line through what was read while it trained, and through the tests where it was not; the tests
-// alone are dots.
-function accuracyLines({ tests, live, style }, right, low) {
-  const points = tests.map(([x, , accuracy]) => [x, accuracy]);
+// A line through what was read while it trained, and before that, or without it, through the tests;
+// the tests are dots of their own, since they are of other digits.
+function accuracyLines({ tests, live, style }, right) {
+  const [points, read] = [tests.map(([x, , accuracy]) => [x, accuracy]), live]
+    .map((series) => series.map(([x, accuracy]) => [x, heightOf(accuracy)]));
+  const line = [...points.filter(([x]) => !read.length || x < read[0][0]), ...read];
   const group = make("g", { style });
-  const line = [...points, ...live].sort(([one], [other]) => one - other)
-    .filter((_, i, all) => [i - 1, i, i + 1].some((near) => all[near]?.[1] >= low)); // or it ran along the axis
   if (points.length)
     group.append(
-      make("path", { class: "run-line", d: line.length ? path(line, right, low, 1) : "" }),
-      make("path", { class: "run-dots", d: dots(points.filter(([, y]) => y >= low), right, low, 1) }));
+      make("path", { class: "run-line", d: path(line, right, 1) }),
+      make("path", { class: "run-dots", d: dots(points, right, 1) }));
   return group;
 }
+
+// 0..1, on the axis of the accuracy.
+const heightOf = (accuracy) => 1 - Math.log(1 + (1 - accuracy) / LEAST_WRONG) / Math.log(1 + 1 / LEAST_WRONG);
 
 function legend({ name, tests, style }) {
   const last = tests.length ? ` ${(100 * tests.at(-1)[2]).toFixed(1)} %` : "";
@@ -141,11 +145,11 @@ function ticks(end, most = 6) {
 const round = (x) => String(Math.round(x));
 
 // SVG path data in a box 1000 wide and 1000 high; above the top is drawn at the top.
-const path = (points, right, low, top) =>
+const path = (points, right, top) =>
   "M" + points.map(([x, y]) => {
-    const height = Math.min(Math.max((y - low) / (top - low), -0.05), 1);
+    const height = Math.min(Math.max(y / top, -0.05), 1);
     return `${round((1000 * x) / right)} ${round(1000 * (1 - height))}`;
   }).join("L");
 
 // Round dots in a stretched SVG: lines of no length with round ends that do not scale.
-const dots = (points, right, low, top) => points.map((point) => `${path([point], right, low, top)}h0`).join("");
+const dots = (points, right, top) => points.map((point) => `${path([point], right, top)}h0`).join("");

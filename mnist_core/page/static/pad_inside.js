@@ -8,7 +8,6 @@ const TALL = 224; // of a column, in pixels of the screen
 const TILE = { map: [64, 26], unit: [22, 12] }; // largest and smallest
 const LEAST_CELL = 4; // pixels of a tile as it is painted
 const GAP = 3; // between answers
-const FAINT = 11; // of 255: where nothing was found
 const LINKED = 0.2; // of the strongest link: weaker ones are left out
 
 const wide = matchMedia("(min-width: 1024px)");
@@ -60,6 +59,7 @@ find("inside").addEventListener("toggle", lookInside);
 // ---- the diagram ----
 
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+const COLOURS = new Uint32Array(bytes(props.activations).buffer); // of a value 0..255, as a canvas has them
 
 function setLayers(found) {
   const same = found.length === layers.length && found.every(({ name, shape }, k) => name === layers[k].name && String(shape) === String(layers[k].shape));
@@ -82,8 +82,11 @@ function lay(found) {
     const box = column(layer.name, size, layer.steps);
     const canvas = document.createElement("canvas");
     canvas.tabIndex = 0;
+    canvas.classList.toggle("digit-activation", k < found.length - 1);
     canvas.setAttribute("role", "application");
-    canvas.setAttribute("aria-label", say("{name}: {count} maps. Arrow keys: another map; with Shift, another pixel of it.", { name: layer.name, count }));
+    canvas.setAttribute("aria-label", height > 1
+      ? say("{name}: {count} maps. Arrow keys: another map; with Shift, another pixel of it.", { name: layer.name, count })
+      : say("{name}: {count} values. Arrow keys: another value.", { name: layer.name, count }));
     box.append(canvas);
     const made = { ...layer, canvas, box, count, height, width, last: k === found.length - 1, values: new Uint8Array(count * height * width) };
     canvas.addEventListener("pointermove", (event) => pointAt(made, k, event));
@@ -174,17 +177,16 @@ function paintInside() {
   drawLinks();
 }
 
-function paintMaps({ canvas: tiles, units, columns, cell, scale, height, width, values }, ink) {
-  const [r, g, b] = ink.match(/\d+/g);
+function paintMaps({ canvas: tiles, units, columns, cell, scale, height, width, values }) {
   const across = Math.min(columns, units.length) * (cell + 1) - 1;
   const image = new ImageData(across, Math.ceil(units.length / columns) * (cell + 1) - 1);
+  const pixels = new Uint32Array(image.data.buffer);
   units.forEach((unit, at) => {
     const corner = Math.floor(at / columns) * (cell + 1) * across + (at % columns) * (cell + 1);
     for (let y = 0; y < cell; y++) {
       for (let x = 0; x < cell; x++) {
         const from = unit * height * width + Math.floor((y * height) / cell) * width + Math.floor((x * width) / cell);
-        const value = looked.image ? Math.sqrt(255 * values[from]) : 0;
-        image.data.set([r, g, b, Math.max(FAINT, value)], 4 * (corner + y * across + x));
+        pixels[corner + y * across + x] = COLOURS[looked.image ? values[from] : 0];
       }
     }
   });

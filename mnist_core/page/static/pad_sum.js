@@ -27,19 +27,25 @@ function grid(rows, kind) {
   return `<table class="inside-grid inside-${kind}">${cells.join("")}</table>`;
 }
 
+const named = ({ name, height }, unit) =>
+  height > 1
+    ? say("{layer}, map {map}", { layer: name, map: unit + 1 })
+    : say("{layer}, value {value}", { layer: name, value: unit + 1 });
+
 function showSum() {
   const layer = layers[pointed.layer];
   const before = layers[pointed.layer - 1];
   const { shown, parts, bias, values, steps } = sum;
   const rest = parts.reduce((total, part) => total + part, 0) - shown.reduce((total, { unit }) => total + parts[unit], 0);
-  const of = (unit) => (before ? say("{layer}, map {map}", { layer: before.name, map: unit + 1 }) : say("what it sees"));
+  const of = (unit) => (before ? named(before, unit) : say("what it sees"));
   const factors = shown.map(({ unit, patch, kernel }) => `<figure><figcaption>${of(unit)}</figcaption><div>${grid(patch, "patch")}<b>×</b>${grid(kernel, "kernel")}<b>= ${rounded(parts[unit])}</b></div></figure>`);
   const terms = [...shown.map(({ unit }) => rounded(parts[unit]))];
   if (parts.length > shown.length) terms.push(say("{sum} of {count} other maps", { sum: rounded(rest), count: parts.length - shown.length }));
   if (bias) terms.push(say("bias {bias}", { bias: rounded(bias) }));
   const after = steps.map((name, k) => ` → ${name} <b>${rounded(values[k + 1])}</b>`).join("");
   const [y, x] = pointed.place;
-  const head = say("{layer}, map {map}, pixel {x}, {y}", { layer: layer.name, map: pointed.unit + 1, x: x + 1, y: y + 1 });
+  const pixel = { layer: layer.name, map: pointed.unit + 1, x: x + 1, y: y + 1 };
+  const head = layer.height > 1 ? say("{layer}, map {map}, pixel {x}, {y}", pixel) : named(layer, pointed.unit);
   find("sum").innerHTML = `<p role="status"><b>${head}:</b> ${terms.join(" + ")} = <b>${rounded(values[0])}</b>${after}</p><div class="inside-factors">${factors.join("")}</div>`;
   frame();
 }

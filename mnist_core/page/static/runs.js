@@ -23,7 +23,7 @@ async function look() {
   try {
     if (!props.value?.[0] || !element.offsetParent) return;
     const drawing = localStorage.getItem("mnist-lab-drawing");
-    const page = { page: props.value, epochs: form() ? settings().epochs : null, drawing };
+    const page = { page: props.value, settings: form() ? settings() : {}, drawing };
     const text = await answered(server.look({ ...page, marks, points: known(runs), mine: mnistOwn.key }));
     if (mine !== looks) return;
     const reply = text && JSON.parse(text);
@@ -125,12 +125,21 @@ function showOwnExperiment() {
 
 mnistOwn.listeners.add(showOwnExperiment);
 
-// A question is put away by Escape, and by pressing elsewhere.
+// A question that opens is gone to, and put away by Escape, and by pressing elsewhere.
+element.addEventListener("toggle", ({ target }) => {
+  const question = target.matches("details[name=run-experiment][open]") && target.querySelector("div:not([hidden])");
+  if (!question) return;
+  question.focus({ preventScroll: true });
+  question.scrollIntoView({ block: "nearest" });
+}, true);
 document.addEventListener("keydown", ({ key }) => key === "Escape" && putAway());
 document.addEventListener("pointerdown", ({ target }) => target.closest("details[name=run-experiment]") || putAway());
 
 function putAway() {
-  for (const open of element.querySelectorAll("details[name=run-experiment][open]")) open.open = false;
+  for (const open of element.querySelectorAll("details[name=run-experiment][open]")) {
+    if (open.contains(document.activeElement)) open.querySelector("summary").focus();
+    open.open = false;
+  }
 }
 
 // On a closed list an arrow key would choose, and so download, at once: it opens the list.
