@@ -12,7 +12,7 @@ from mnist_core import evaluation, numpy_network
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import NETWORKS, NONE, SHIPPED
 from mnist_core.digits.handwriting import handwriting_images
-from mnist_core.digits.own import Own
+from mnist_core.digits.split import Split
 from mnist_core.models import build
 from mnist_core.numpy_network import Reader, TaughtReader
 from mnist_core.places import shipped_weights
@@ -110,7 +110,8 @@ def test_weights_too_large_to_compute_with_know_nothing_and_say_so(recipe):
         if name.endswith(".weight"):
             weights.fill_(3e38)
     reader = Reader(checkpoint.network(), checkpoint.class_means)
-    for read in (reader, TaughtReader(reader, Own(images, np.array([1, 2, NONE])))):
+    own = Split(torch.from_numpy(images), torch.tensor([1, 2, NONE]))
+    for read in (reader, TaughtReader(reader, own)):
         for some in (images, images[:1]):
             answers = read.answers(some)
             assert np.isfinite(answers.probabilities).all()
