@@ -11,11 +11,12 @@ import torch
 from digits import small_split
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import prepare
 from PIL import Image
 
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import TrainConfig
-from mnist_core.digits.photo import open_picture, prepare
+from mnist_core.digits.photo import open_picture
 from mnist_core.digits.strokes import rasterize
 from mnist_core.errors import MnistError
 from mnist_core.history import EvalEvent, History, StepEvent
