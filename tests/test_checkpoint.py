@@ -8,8 +8,9 @@ import pytest
 import torch
 from benchmarks.tutorial import TutorialNet
 from digits import small_split
+from training_runs import write_pair
 
-from mnist_core.checkpoint import Checkpoint, export_tutorial, load_tutorial
+from mnist_core.checkpoint import Checkpoint, load_tutorial
 from mnist_core.config import TrainConfig
 from mnist_core.errors import CheckpointError
 from mnist_core.training import Trainer
@@ -36,7 +37,7 @@ def saved(trained, tmp_path):
 def pair(trained, tmp_path):
     """The tutorial's two files."""
     files = tmp_path / "model.pth", tmp_path / "optimizer.pth"
-    export_tutorial(trained, *files)
+    write_pair(trained, *files)
     return files
 
 
