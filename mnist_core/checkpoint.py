@@ -128,7 +128,19 @@ class Checkpoint:
                 format=FORMAT,
             )
         try:
-            return _checked(cls(**_fields(content)))
+            run = cls(
+                config=TrainConfig.from_dict(content["config"]),
+                model=_dict(content["model"]),
+                optimizer=_dict(content["optimizer"]),
+                generator=content["generator"],
+                device=content["device"],
+                threads=int(content["threads"]),
+                batches_done=int(content["batches_done"]),
+                history=History.from_state_dict(content["history"]),
+                class_means=content["class_means"],
+                own=_own(content["own"]) if "own" in content else None,
+            )
+            return _checked(run)
         except _UNFIT as error:
             raise CheckpointError(_UNFITTING, file=name, reason=_reason(error)) from error
 
@@ -226,21 +238,6 @@ def _saved(content: dict[str, Any]) -> bytes:
     file = io.BytesIO()
     torch.save(content, file)
     return file.getvalue()
-
-
-def _fields(content: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "config": TrainConfig.from_dict(content["config"]),
-        "model": _dict(content["model"]),
-        "optimizer": _dict(content["optimizer"]),
-        "generator": content["generator"],
-        "device": content["device"],
-        "threads": int(content["threads"]),
-        "batches_done": int(content["batches_done"]),
-        "history": History.from_state_dict(content["history"]),
-        "class_means": content["class_means"],
-        "own": _own(content["own"]) if "own" in content else None,
-    }
 
 
 def _own(content: Any) -> Split:
