@@ -25,7 +25,8 @@ from torch import Tensor, nn
 
 from . import torch_file
 from .config import NONE, TUTORIAL, TrainConfig
-from .digits.own import MOST, Own
+from .digits.own import MOST
+from .digits.split import Split
 from .errors import CheckpointError, ConfigError, Message
 from .history import History
 from .models import build, last_layer
@@ -61,7 +62,7 @@ class Checkpoint:
     batches_done: int
     history: History
     class_means: Tensor | None = None
-    own: Own | None = None
+    own: Split | None = None
 
     @property
     def means_to_tell_by(self) -> Tensor | None:
@@ -99,8 +100,7 @@ class Checkpoint:
             "class_means": self.class_means,
         }
         if self.own is not None:
-            images, labels = map(torch.from_numpy, (self.own.images, self.own.labels))
-            content["own"] = {"images": images, "labels": labels}
+            content["own"] = {"images": self.own.images, "labels": self.own.labels}
         return content
 
     @classmethod
@@ -243,7 +243,7 @@ def _fields(content: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _own(content: Any) -> Own:
+def _own(content: Any) -> Split:
     """Raises as `_checked` does."""
     images, labels = content["images"], content["labels"]
     count = min(len(labels), MOST)
@@ -251,7 +251,7 @@ def _own(content: Any) -> Own:
     _same_tensor(labels, torch.empty(count, dtype=torch.int64), Message("their labels"))
     if not count or not ((labels >= 0) & (labels <= NONE)).all():
         raise ValueError(Message("a drawing's label is none."))
-    return Own(images.numpy().copy(), labels.numpy().copy())
+    return Split(images.clone(), labels.clone())
 
 
 def _checked(checkpoint: Checkpoint) -> Checkpoint:
@@ -262,13 +262,13 @@ def _checked(checkpoint: Checkpoint) -> Checkpoint:
     if means is not None:
         expected = torch.empty(10, last_layer(network).in_features)
         _same_tensor(means, expected, Message("the class means"))
-        means = means.clone()
+        means = means.detach().clone()
     optimizer = _momentum(checkpoint.optimizer, list(network.parameters()))
     if not _is_random_state(checkpoint.generator, checkpoint.device):
         raise ValueError(Message("the random state is not one."))
     if not 0 <= checkpoint.batches_done < 2**40 or not 1 <= checkpoint.threads < 2**12:
         raise ValueError(Message("its position is not one."))
-    model = {name: tensor.clone() for name, tensor in checkpoint.model.items()}
+    model = {name: tensor.detach().clone() for name, tensor in checkpoint.model.items()}
     return replace(checkpoint, model=model, optimizer=optimizer, class_means=means)
 
 
@@ -284,7 +284,7 @@ def _momentum(optimizer: Mapping[str, Any], parameters: list[nn.Parameter]) -> d
         momentum = values.get("momentum_buffer")
         if momentum is not None:  # without momentum, SGD keeps None
             _same_tensor(momentum, parameters[index], Message("the optimizer's momentum"))
-            momentum = momentum.clone()
+            momentum = momentum.detach().clone()
         state[index] = {"momentum_buffer": momentum}
     settings = {name: group[name] for name in _SGD if isinstance(group.get(name), _PLAIN)}
     return {"state": state, "param_groups": [settings | {"params": group["params"]}]}

@@ -97,9 +97,13 @@ def _check(name: str, value: object, kind: Any, metadata: Any) -> None:
     accepted: Any = {"int": int, "float": (int, float), "str": str}[kind]
     if isinstance(value, bool) or not isinstance(value, accepted):
         raise ConfigError(_OF_ANOTHER_TYPE[kind], setting=setting, value=_short(value))
-    if "longest" in metadata and len(str(value)) > metadata["longest"]:
+    if "longest" in metadata and not (
+        len(str(value)) <= metadata["longest"] and str(value).isidentifier()
+    ):
         most = metadata["longest"]
-        raise ConfigError("{setting} may have {most} letters.", setting=setting, most=most)
+        raise ConfigError(
+            "{setting} must be one word of at most {most} letters.", setting=setting, most=most
+        )
     if "choices" in metadata and value not in metadata["choices"]:
         choices = ", ".join(metadata["choices"])
         raise ConfigError(

@@ -48,38 +48,26 @@ class MnistError(Exception):
 
 
 class ConfigError(MnistError):
-    """A setting is unknown, out of range, or cannot be changed now."""
-
     exit_code = 2
 
 
 class DataError(MnistError):
-    """A dataset is missing, damaged, or cannot be fetched."""
-
     exit_code = 3
 
 
 class CheckpointError(MnistError):
-    """A checkpoint cannot be read or written, or belongs to something else."""
-
     exit_code = 4
 
 
 class DrawingError(MnistError):
-    """A drawing or picture is broken, too large, or not one at all."""
-
     exit_code = 5
 
 
 class TrainingError(MnistError):
-    """A run cannot go on: its loss or its weights are no longer finite numbers."""
-
     exit_code = 6
 
 
 class BusyError(MnistError):
-    """Every training slot is taken, or the run is being used elsewhere."""
-
     exit_code = 7
 
 

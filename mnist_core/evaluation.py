@@ -145,7 +145,8 @@ def outputs(
 ) -> Tensor:
     """u8 [B,28,28] → log-probabilities f32 [B,10], or [B,11] with NONE, on the CPU.
 
-    A network without an output for NONE has one by its `class_means` f32 [10,F].
+    A network without an output for NONE has one by its `class_means` f32 [10,F]. One whose weights
+    are so large that no numbers come out knows nothing: all are as likely.
     """
     if model.training:
         model.eval()
@@ -153,7 +154,8 @@ def outputs(
     for part in images.split(BATCH):
         digits = normalize(part.to(device))
         told = model(digits) if class_means is None else told_by_means(model, digits, class_means)
-        parts.append(told.cpu())
+        blind = told.isnan().any(1, keepdim=True)
+        parts.append(told.masked_fill(blind, -math.log(told.shape[1])).cpu())
         if progress:
             progress(min(len(parts) * BATCH / len(images), 1.0))
     return torch.cat(parts) if len(parts) > 1 else parts[0]

@@ -5,8 +5,8 @@ them may be a digit; a network says how probable each is one, and the best way t
 into such runs is found by dynamic programming (LeCun, Bottou, Bengio, Haffner 1998, section V:
 heuristic over-segmentation).
 
-But: cuts no part in two, so a stroke that goes through two digits stays one; and knows one line
-of digits, from left to right.
+But: cuts no part in two, so a stroke that goes through two digits stays one, and so do digits that
+touch in a picture; and knows one line of digits, from left to right.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from .digits.ink_parts import InkParts
-from .digits.strokes import PEN, evenly, lines, rasterize_many
+from .digits.photo import frame
+from .digits.strokes import PEN, SIDE, evenly, lines, rasterize_many
 
 MOST_DIGITS = 12
 """Of a number."""
@@ -41,6 +42,12 @@ third as high as the 9 beside it, the bar of a 5 is lower."""
 
 LONGEST = 5
 """Length of a digit's strokes, in sizes of its largest: more are a scribble."""
+
+_INK = 0.3
+"""From this share of full ink a pixel of a picture belongs to a part."""
+
+_LEAST = 0.05
+"""Smaller parts of a picture, in sizes of the largest, are dirt."""
 
 Boxes = NDArray[np.float64]
 """f64 [P,4]: left, top, right and bottom of each part, y down."""
@@ -80,11 +87,25 @@ def parts_of_strokes(drawn: Sequence) -> Parts | None:
 
 def parts_of_ink(ink: NDArray[np.uint8]) -> Parts | None:
     """Those of u8 [H,W], ink = 255; None for fewer than two, and for more than a number has."""
-    found = InkParts(ink)
-    count = len(found.boxes)
-    if not 2 <= count <= MOST_DIGITS * MOST_PARTS:
+    levels = ink.astype(np.float32) / 255
+    labels, _ = ndimage.label(levels > _INK, np.ones((3, 3)))
+    found = [(x.start, y.start, x.stop, y.stop) for y, x in ndimage.find_objects(labels)]
+    boxes = np.array(found, np.float64).reshape(-1, 4)
+    sizes = (boxes[:, 2:] - boxes[:, :2]).max(1)
+    kept = np.flatnonzero(sizes > _LEAST * sizes.max(initial=0))
+    if not 2 <= len(kept) <= MOST_DIGITS * MOST_PARTS:
         return None
-    return Parts(found.boxes, np.eye(count, dtype=bool), found.images)
+
+    def image(group: list[int]) -> NDArray[np.uint8]:
+        """With its soft rim, without what belongs to other parts; blank without digit-like ink."""
+        own = np.isin(labels, kept[group] + 1)
+        others = (labels > 0) & ~own
+        framed = frame(levels * (ndimage.binary_dilation(own, iterations=2) & ~others))
+        return np.zeros((SIDE, SIDE), np.uint8) if framed is None else framed
+
+    return Parts(
+        boxes[kept], np.eye(len(kept), dtype=bool), lambda groups: np.stack([*map(image, groups)])
+    )
 
 
 def columns(boxes: Boxes, touching: NDArray[np.bool_]) -> list[list[int]]:

@@ -112,16 +112,16 @@ class History:
         Raises KeyError, TypeError, AttributeError, ValueError or RuntimeError if it is not one.
         """
         resumes = state["resumes"]
-        for table, shape, most in (
-            (state["steps"], (len(_STEP),), MAX_LOGGED),
-            (state["evaluations"], (len(_EVALUATION),), MAX_EVALUATIONS),
-            (resumes, (), MAX_LOGGED),
+        for table, most, (low, high) in (
+            (state["steps"], MAX_LOGGED, _RANGE[:, [0, 1, 3]]),
+            (state["evaluations"], MAX_EVALUATIONS, _RANGE),
+            (resumes, MAX_LOGGED, _RANGE[:, 0]),
         ):
             # In this order: a few stored bytes can claim to be a table of any shape.
-            if table.shape[1:] != shape or len(table) > most:
+            if table.shape[1:] != low.shape or len(table) > most:
                 raise ValueError(Message("its curve is too long, or none."))
-            if not (table.abs() < 1e40).all():  # false for nan; no loss in f32 is so large
-                raise ValueError(Message("its curve holds values that are no numbers."))
+            if not ((low <= table) & (table <= high)).all():  # false for nan
+                raise ValueError(Message("its curve holds values that no run has."))
         steps = [StepEvent(examples_seen=int(seen), loss=loss, seconds=seconds)
                  for seen, loss, seconds in state["steps"].tolist()]  # fmt: skip
         evaluations = [
@@ -133,6 +133,8 @@ class History:
 
 _STEP = ("examples_seen", "loss", "seconds")
 _EVALUATION = ("examples_seen", "loss", "accuracy", "seconds")
+_RANGE = torch.tensor([[0, -1e40, 0, 0], [2**53, 1e40, 1, 1e10]], dtype=torch.float64)
+"""Of the values of an evaluation; no loss in f32 is so large."""
 
 
 def _table(columns: dict[str, list[Any]]) -> torch.Tensor:

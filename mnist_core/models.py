@@ -21,18 +21,16 @@ from .config import NONE
 class Dropout(nn.Module):
     """`nn.Dropout` (or, with `whole_channels`, `nn.Dropout2d`) with p = 0.5.
 
-    Draws from `generator`; from torch's global generator when there is none. While it is not
-    `on`, nothing is dropped.
+    Draws from `generator`; as long as there is none, nothing is dropped.
     """
 
     def __init__(self, whole_channels: bool = False) -> None:
         super().__init__()
         self.whole_channels = whole_channels
         self.generator: torch.Generator | None = None
-        self.on = True
 
     def forward(self, x: Tensor) -> Tensor:
-        if not (self.training and self.on):
+        if not self.training or self.generator is None:
             return x
         shape = (*x.shape[:2], 1, 1) if self.whole_channels else x.shape
         keep = torch.empty(shape, device=x.device).bernoulli_(0.5, generator=self.generator)
@@ -144,14 +142,7 @@ def initialize(model: nn.Module, generator: torch.Generator) -> None:
 
 
 def draw_dropout_from(model: nn.Module, generator: torch.Generator | None) -> None:
-    """Make every dropout layer of `model` draw from `generator`."""
+    """Make every dropout layer of `model` draw from `generator`; None has every unit trained."""
     for module in model.modules():
         if isinstance(module, Dropout):
             module.generator = generator
-
-
-def leave_dropout_out(model: nn.Module) -> None:
-    """Train every unit of `model` at every step."""
-    for module in model.modules():
-        if isinstance(module, Dropout):
-            module.on = False

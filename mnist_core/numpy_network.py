@@ -22,8 +22,7 @@ from torch import Tensor, nn
 
 from .config import NONE
 from .digits.augment import distort
-from .digits.own import Own
-from .digits.split import normalize
+from .digits.split import Split, normalize
 from .evaluation import DIGIT, outputs
 from .inspection import LIKE, STEEP, chain, features
 
@@ -99,7 +98,8 @@ class Reader:
         self, scores: NDArray[np.float32], seen: NDArray[np.float32] | None
     ) -> Answers:
         """What `looks` at some images come to; features that are not needed may be None."""
-        shares = np.exp(scores)
+        blind = np.isnan(scores).any(1, keepdims=True)  # as `outputs` says of such weights
+        shares = np.where(blind, 1 / scores.shape[1], np.exp(scores))
         digits = shares[:, :NONE].sum(1)
         if not self.knows_none and seen is not None and self._class_means is not None:
             likeness = (_unit(seen) @ self._class_means.T).max(1)
@@ -132,15 +132,16 @@ class TaughtReader:
     Few drawings are joined by distorted copies, as their writer might have drawn them too.
     """
 
-    def __init__(self, reader: Reader, own: Own) -> None:
+    def __init__(self, reader: Reader, own: Split) -> None:
         self.reader, self.knows_none = reader, reader.knows_none
         copies = min(max(COPIED // len(own), 1), MOST_COPIES)
         drawn = np.tile(np.arange(len(own)), copies)
-        order = own.labels[drawn].argsort(kind="stable")
+        labels = own.labels.numpy()
+        order = labels[drawn].argsort(kind="stable")
         self._drawn = drawn[order]  # i64 [M], which drawing each copy is of; by label
         self._originals = order.argsort()[: len(own)]
-        self._labels, self._first = np.unique(own.labels[self._drawn], return_index=True)
-        images = torch.from_numpy(own.images[drawn])
+        self._labels, self._first = np.unique(labels[self._drawn], return_index=True)
+        images = own.images[drawn]
         if copies > 1:
             distorted = distort(images[len(own) :], DISTORTED, torch.Generator().manual_seed(1))
             images[len(own) :] = distorted.round().clamp(0, 255)
@@ -198,6 +199,7 @@ def _labels(answers: Answers) -> NDArray[np.int64]:
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    rows = np.nan_to_num(rows)
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 

@@ -195,7 +195,7 @@ def reader(path: Path) -> Reader:
     """
     try:
         return _reader(path, path.stat().st_mtime_ns)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise CheckpointError("There is no checkpoint {file}.", file=path.name) from error
 
 

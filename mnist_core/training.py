@@ -25,13 +25,12 @@ from .checkpoint import Checkpoint
 from .config import NONE, TrainConfig
 from .digits.augment import distort
 from .digits.datasets import has_own, with_own
-from .digits.own import Own
 from .digits.split import Split, batches, in_turn, normalize
 from .errors import ConfigError, TrainingError
 from .evaluation import evaluate
 from .history import MAX_LOGGED, EvalEvent, Event, History, StepEvent
 from .inspection import class_means
-from .models import build, draw_dropout_from, initialize, leave_dropout_out
+from .models import build, draw_dropout_from, initialize
 
 NONE_WEIGHT = 0.2
 """Of the loss on what is no digit beside the digits' own: more costs unusual hands."""
@@ -47,7 +46,7 @@ class Trainer:
         self.history = History()
         self.batches_done = 0
         self.class_means: Tensor | None = None
-        self.own: Own | None = None
+        self.own: Split | None = None
         self._resumed = False
         # The weights are drawn on the CPU, so that a seed means the same on every device.
         self.model = build(config.network, config.outputs)
@@ -55,20 +54,14 @@ class Trainer:
         self.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = _optimizer(self.model, config)
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
-        draw_dropout_from(self.model, self.generator)
-        if has_own(config.dataset):  # noise that the few steps to a hand have no time to average
-            leave_dropout_out(self.model)
+        # It is noise that the few steps to a hand have no time to average.
+        draw_dropout_from(self.model, None if has_own(config.dataset) else self.generator)
         if self.device.type == "cuda":  # or the same step would not give the same bits twice
             torch.backends.cudnn.deterministic = True
 
     @classmethod
-    def fresh(cls, config: TrainConfig, device: str = "cpu") -> Trainer:
-        """A new run."""
-        return cls(config, device)
-
-    @classmethod
     def start_from(
-        cls, start: Checkpoint, config: TrainConfig, device: str = "cpu", own: Own | None = None
+        cls, start: Checkpoint, config: TrainConfig, device: str = "cpu", own: Split | None = None
     ) -> Trainer:
         """A new run from the weights of another, on its visitor's `own` drawings as well.
 

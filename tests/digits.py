@@ -4,7 +4,6 @@ import torch
 from torch import nn
 
 from mnist_core.config import NONE
-from mnist_core.digits.own import Own
 from mnist_core.digits.split import Split
 from mnist_core.evaluation import Evaluation
 from mnist_core.models import build, initialize
@@ -27,10 +26,9 @@ def seeded_network(name: str, outputs: int = 10, seed: int = 1) -> nn.Module:
     return network.eval()
 
 
-def drawn(count: int, seed: int = 3) -> Own:
+def drawn(count: int, seed: int = 3) -> Split:
     """Made-up digits as somebody's own labelled drawings."""
-    split = small_split(count, seed)
-    return Own(split.images.numpy(), split.labels.numpy())
+    return small_split(count, seed)
 
 
 def answered(rows: list[tuple[int, dict[int, float]]]) -> Evaluation:

@@ -111,7 +111,7 @@ def test_a_run_is_watched_left_found_again_stopped_and_resumed_bit_for_bit(
 
     resumed = Checkpoint.load(file)
     assert len(resumed.history.resumes) == 1
-    straight = Trainer.fresh(TrainConfig(recipe="own", epochs=2, batch_size=500, log_interval=5))
+    straight = Trainer(TrainConfig(recipe="own", epochs=2, batch_size=500, log_interval=5))
     for _ in straight.batches(*datasets.load("mnist", mnist_dir)):
         pass
     for name, tensor in straight.checkpoint().model.items():

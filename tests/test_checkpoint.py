@@ -19,7 +19,7 @@ TRAIN, TEST = small_split(200), small_split(50)
 
 @pytest.fixture(scope="module")
 def trained():
-    trainer = Trainer.fresh(TrainConfig(epochs=1, batch_size=32))
+    trainer = Trainer(TrainConfig(epochs=1, batch_size=32))
     for _ in trainer.events(TRAIN, TEST):
         pass
     return trainer.checkpoint()

@@ -3,11 +3,13 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +22,10 @@ from mnist_core import config, places
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.cli import main
 from mnist_core.cli.console import quoted
+from mnist_core.cli.flags import parser
 from mnist_core.digits.mnist import load_mnist
 from mnist_core.errors import MnistError
+from mnist_core.runs.record import command
 from mnist_core.training import Trainer
 
 ROOT = Path(__file__).parent.parent
@@ -49,7 +53,7 @@ def run(capsys, *arguments):
 
 def saved_run(folder):
     """A run's folder with a checkpoint before the first step."""
-    Trainer.fresh(config.TUTORIAL).checkpoint().save(folder / "checkpoint.pt")
+    Trainer(config.TUTORIAL).checkpoint().save(folder / "checkpoint.pt")
     return folder
 
 
@@ -195,6 +199,17 @@ def test_every_flag_has_its_explanation(capsys, command):
     assert code == 0
     assert len(flags) > 2
     assert all(re.match(r"-.*?(  +|\n +)[A-Za-z]", flag) for flag in flags)
+
+
+@pytest.mark.parametrize("recipe", [*config.RECIPES, config.OWN, "another"])
+def test_the_command_that_a_record_gives_trains_such_a_run(recipe):
+    settings = replace(config.QUICK, recipe=recipe, epochs=2, learning_rate=0.3)
+    options = parser().parse_args(shlex.split(command(settings))[3:])
+    given = {name: getattr(options, name) for name in config.SETTINGS}
+    given = {name: value for name, value in given.items() if value is not None}
+    assert {**replace(config.RECIPES[options.recipe], **given).to_dict(), "recipe": recipe} == (
+        settings.to_dict()
+    )
 
 
 def test_every_kind_of_error_has_its_own_exit_code():

@@ -40,6 +40,12 @@ def test_what_is_said_of_a_bad_setting_is_short(field, value):
         TrainConfig(**{field: value})
 
 
+@pytest.mark.parametrize("name", ["", "<img src=x>", "a; rm -rf b", "a\nb", "\ud800", "`a`"])
+def test_a_recipes_name_is_a_word_since_it_stands_in_commands_and_cards(name):
+    with pytest.raises(ConfigError, match="one word"):
+        TrainConfig(recipe=name)
+
+
 @pytest.mark.parametrize("values", [{}, None, [], {**TUTORIAL.to_dict(), "extra": 1}])
 def test_settings_with_other_fields_are_refused(values):
     with pytest.raises(ConfigError):

@@ -20,7 +20,7 @@ SHORT = TrainConfig(epochs=3, batch_size=16, log_interval=5)
 
 
 def chunk(config=SHORT, load=load, pace="run", **options):
-    fresh = Trainer.fresh(config).checkpoint()
+    fresh = Trainer(config).checkpoint()
     return Chunk(load=load, checkpoint=fresh, pace=pace, train_size=0, **options)
 
 
@@ -43,7 +43,7 @@ def test_a_chunk_begins_with_what_is_shown_and_tells_every_event_once():
 def test_the_run_is_copied_at_the_moments_that_are_kept_and_at_the_end():
     """Batches of 16, every fifth logged: each half as far again as the one before (16, 96 ≥ 24,
     176 ≥ 144, 336 ≥ 264, 576 ≥ 504, 976 ≥ 960), and each evaluation."""
-    copied = [told for told in drive(Trainer.fresh(SHORT), TRAIN, TEST, go_on) if told.checkpoint]
+    copied = [told for told in drive(Trainer(SHORT), TRAIN, TEST, go_on) if told.checkpoint]
     assert [told.examples_seen for told in copied] == [
         0,
         16,
@@ -78,7 +78,7 @@ def test_what_is_told_to_stop_ends_within_a_batch():
 
 @pytest.mark.parametrize(("pace", "stops"), [("batch", [1, 2, 3]), ("epoch", [0, 40, 80, 120])])
 def test_a_step_is_one_batch_and_an_epoch_ends_with_its_evaluation(pace, stops):
-    checkpoint, done = Trainer.fresh(SHORT).checkpoint(), []
+    checkpoint, done = Trainer(SHORT).checkpoint(), []
     for _ in stops:
         *_, last = drive(Trainer.resume(checkpoint, mark=False), TRAIN, TEST, go_on, pace)
         checkpoint = last.checkpoint
@@ -87,7 +87,7 @@ def test_a_step_is_one_batch_and_an_epoch_ends_with_its_evaluation(pace, stops):
 
 
 def test_time_that_is_up_ends_a_chunk_and_the_next_goes_on_exactly():
-    checkpoint, chunks = Trainer.fresh(SHORT).checkpoint(), 0
+    checkpoint, chunks = Trainer(SHORT).checkpoint(), 0
     while checkpoint.batches_done < 120:
         *_, last = drive(Trainer.resume(checkpoint, mark=False), TRAIN, TEST, go_on, seconds=0.0)
         checkpoint, chunks = last.checkpoint, chunks + 1

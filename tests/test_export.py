@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,12 +19,13 @@ from mnist_core import reading
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.cli import main
 from mnist_core.config import NONE, TrainConfig, teaching
+from mnist_core.digits.datasets import load_shown
 from mnist_core.digits.nondigits import letter_images
 from mnist_core.digits.split import normalize
 from mnist_core.errors import ConfigError
 from mnist_core.evaluation import evaluate, outputs
 from mnist_core.export.card import model_card
-from mnist_core.export.figures import Figures, measure
+from mnist_core.export.figures import Figures
 from mnist_core.export.onnx_file import export_onnx
 from mnist_core.export.package import package, write_folder
 from mnist_core.places import shipped_weights
@@ -74,11 +76,15 @@ def packages(tmp_path_factory):
     folder, test = tmp_path_factory.mktemp("packages"), small_split(200)
     for recipe in SHIPPED:
         checkpoint = Checkpoint.load(shipped_weights(recipe))
-        means = checkpoint.means_to_tell_by
-        read = evaluate(checkpoint.network(), test, class_means=means)
-        figures = measure(checkpoint, read)
-        write_folder(folder / recipe, package(checkpoint, figures, recipe))
+        write_folder(folder / recipe, package(checkpoint, measured(checkpoint, test), recipe))
     return folder
+
+
+def measured(checkpoint, test):
+    network, means = checkpoint.network(), checkpoint.means_to_tell_by
+    splits = test, load_shown("letters test", Path())
+    read, letters = (evaluate(network, split, class_means=means) for split in splits)
+    return Figures(evaluation=read, letters=letters)
 
 
 @pytest.fixture(scope="module")
@@ -160,8 +166,7 @@ def test_what_a_network_swallows_and_doubts_is_counted(packages):
 
 def test_a_network_that_takes_everything_says_so():
     checkpoint = replace(Checkpoint.load(shipped_weights("tutorial")), class_means=None)
-    test = small_split(50)
-    figures = measure(checkpoint, evaluate(checkpoint.network(), test))
+    figures = measured(checkpoint, small_split(50))
     assert figures.swallowed is None
     assert "takes everything for one" in model_card(checkpoint, figures, "x")
 

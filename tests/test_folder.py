@@ -37,7 +37,7 @@ def trained(path, **settings):
     """A run over TRAIN that is saved all the time, with each checkpoint by examples seen."""
     settings = {"epochs": 1, "batch_size": 8, "log_interval": 1, **settings}
     saver, seen = Saver(path), {}
-    for told in drive(Trainer.fresh(TrainConfig(**settings)), TRAIN, TEST, lambda: "continue"):
+    for told in drive(Trainer(TrainConfig(**settings)), TRAIN, TEST, lambda: "continue"):
         if told.checkpoint is not None:
             saver.keep(told.checkpoint, told.examples_seen, told.ends_epoch)
             seen[told.examples_seen] = told.checkpoint
@@ -93,7 +93,7 @@ def test_a_damaged_snapshot_is_a_sentence(tmp_path):
 
 
 def test_a_save_is_due_at_once_and_then_not_again_so_soon(tmp_path):
-    saver, run = Saver(tmp_path / "checkpoint.pt"), Trainer.fresh(TUTORIAL).checkpoint()
+    saver, run = Saver(tmp_path / "checkpoint.pt"), Trainer(TUTORIAL).checkpoint()
     assert saver.is_due
     assert saver.keep(run, 0, True)
     assert not saver.is_due

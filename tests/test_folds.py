@@ -11,7 +11,7 @@ from training_runs import load
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import NONE, TUTORIAL, teaching
 from mnist_core.digits import datasets
-from mnist_core.digits.own import Own
+from mnist_core.digits.split import Split
 from mnist_core.errors import DataError
 from mnist_core.evaluation import evaluate
 from mnist_core.places import shipped_weights
@@ -30,13 +30,13 @@ def teaching_of(own, **changes) -> Teaching:
 
 
 def test_every_digit_is_spread_over_the_parts_and_what_is_none_is_in_no_part():
-    labels = np.array([7] * 10 + [NONE] * 3 + [1] * 5 + [2] * 2)
+    labels = torch.tensor([7] * 10 + [NONE] * 3 + [1] * 5 + [2] * 2)
     parts = dealt(labels)
     assert (parts[10:13] == -1).all()
     for digit, each in ((7, 2), (1, 1)):
-        assert np.bincount(parts[labels == digit], minlength=FOLDS).tolist() == [each] * FOLDS
-    assert len(set(parts[labels == 2])) == 2
-    assert sorted(dealt(np.array([4, 4]))) == [0, 1]
+        assert parts[labels == digit].bincount(minlength=FOLDS).tolist() == [each] * FOLDS
+    assert len(parts[labels == 2].unique()) == 2
+    assert sorted(dealt(torch.tensor([4, 4]))) == [0, 1]
 
 
 def test_no_drawing_is_judged_by_a_network_that_was_taught_it():
@@ -44,15 +44,15 @@ def test_no_drawing_is_judged_by_a_network_that_was_taught_it():
     misread, while a network that was taught them reads them."""
     stripes = drawn(30)
     signs = np.random.default_rng(5).integers(0, 2, (5, 4, 4), dtype=np.uint8) * 255
-    images = np.concatenate([stripes.images, signs.repeat(7, 1).repeat(7, 2)])
-    own = Own(images, np.concatenate([stripes.labels, [3, 1, 4, 5, 9]]))
+    signs = torch.from_numpy(signs.repeat(7, 1).repeat(7, 2))
+    own = stripes + Split(signs, torch.tensor([3, 1, 4, 5, 9]))
     task = teaching_of(own, epochs=2)
     rows, shares = torch.full((35, 10), torch.nan), []
     for which, read in judge(task):
         rows[which] = read
         shares.append(len(which))
     assert shares == [7] * FOLDS
-    right = rows.argmax(1) == torch.from_numpy(own.labels)
+    right = rows.argmax(1) == own.labels
     assert right[:30].float().mean() > 0.9
     judged = int(right[30:].sum())
     assert judged <= 2

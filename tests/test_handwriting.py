@@ -42,14 +42,6 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
     assert images.shape == (10, 28, 28)
 
 
-def test_an_image_depends_on_no_other_made_with_it():
-    images, labels = handwriting_images(120, seed=5)
-    for start in (1, 50, 77):
-        later, of_later = handwriting_images(120 - start, seed=5, start=start)
-        assert np.array_equal(later, images[start:])
-        assert np.array_equal(of_later, labels[start:])
-
-
 def test_processes_make_the_same_images_as_one_and_tell_how_far_they_are():
     shares = []
     many = handwriting_images(FEW + 130, seed=3, processes=2, progress=shares.append)[0]
@@ -73,7 +65,7 @@ def test_where_processes_fail_the_images_are_made_without(trouble, monkeypatch):
     else:
         monkeypatch.setattr(sys, "executable", "nowhere")
     made = handwriting_images(FEW + 1, seed=3, processes=2)[0]
-    assert np.array_equal(made[-50:], handwriting_images(50, seed=3, start=FEW - 49)[0])
+    assert np.array_equal(made, handwriting_images(FEW + 1, seed=3, processes=1)[0])
 
 
 def test_what_the_progress_raises_ends_the_making():

@@ -28,11 +28,16 @@ def test_the_state_is_tensors_only():
     assert all(isinstance(value, torch.Tensor) for value in a_history().state_dict().values())
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_a_curve_that_is_not_finite_is_refused(value):
-    state = History().state_dict()
-    state["steps"] = torch.full((1, 3), value, dtype=torch.float64)
-    with pytest.raises(ValueError, match="no numbers"):
+@pytest.mark.parametrize(
+    ("part", "place", "value"),
+    [("steps", ..., float("nan")), ("steps", ..., float("inf")), ("steps", ..., -float("inf")),
+     ("steps", (0, 0), -1.0), ("steps", (0, 0), 1e30), ("steps", (0, 2), -1.0),
+     ("evaluations", (0, 2), 7.0), ("evaluations", (0, 2), -0.1), ("resumes", 0, -5)],
+)  # fmt: skip
+def test_a_curve_of_values_that_no_run_has_is_refused(part, place, value):
+    state = a_history().state_dict()
+    state[part][place] = value
+    with pytest.raises(ValueError, match="no run has"):
         History.from_state_dict(state)
 
 

@@ -52,7 +52,7 @@ def test_maps_are_what_the_convolution_found_before_pooling():
 def test_looking_inside_leaves_a_network_alone_that_trains_in_another_thread():
     split = small_split(256)
     config = TrainConfig(epochs=30, batch_size=8)
-    runs = [Trainer.fresh(config), Trainer.fresh(config)]
+    runs = [Trainer(config), Trainer(config)]
     for _ in zip(range(40), runs[0].batches(split, split), strict=False):
         pass
     done = threading.Event()

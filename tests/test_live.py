@@ -25,7 +25,7 @@ def always(monkeypatch, one_thread):
 @pytest.mark.parametrize("network", ["net", "modern"])
 def test_a_run_that_is_read_at_every_batch_ends_as_one_that_is_not(always, network):
     config = replace(SHORT, network=network)
-    trainer = Trainer.fresh(config)
+    trainer = Trainer(config)
     told = list(drive(trainer, TRAIN, TEST, lambda: "checkpoint"))
     assert sum(progress.live is not None for progress in told) >= 15
     assert_same_result(trainer.checkpoint(), uninterrupted(config))
@@ -33,7 +33,7 @@ def test_a_run_that_is_read_at_every_batch_ends_as_one_that_is_not(always, netwo
 
 
 def test_a_reading_is_the_accuracy_on_the_test_digits(always):
-    trainer = Trainer.fresh(SHORT)
+    trainer = Trainer(SHORT)
     reading, cloud = LiveTest(TEST).read(trainer, 7)
     whole = evaluate(trainer.model, TEST)
     assert reading.accuracy == whole.accuracy
@@ -44,7 +44,7 @@ def test_a_reading_is_the_accuracy_on_the_test_digits(always):
 
 def test_many_test_digits_are_read_in_part_and_from_all_of_them():
     many = Split(TEST.images.repeat(55, 1, 1), TEST.labels.repeat(55))
-    reading, cloud = LiveTest(many).read(Trainer.fresh(SHORT), 0)
+    reading, cloud = LiveTest(many).read(Trainer(SHORT), 0)
     assert live.LEAST_DIGITS <= reading.digits <= live.MOST_DIGITS
     assert len(cloud.numbers) == len({*cloud.numbers.tolist()}) <= live.MOVED
     assert torch.equal(cloud.truths, many.labels[cloud.numbers])
@@ -53,11 +53,11 @@ def test_many_test_digits_are_read_in_part_and_from_all_of_them():
 
 def test_the_next_reading_waits_until_the_training_has_paid_for_it(monkeypatch):
     monkeypatch.setattr(live, "SHARE", 1e-9)
-    test, trainer = LiveTest(TEST), Trainer.fresh(SHORT)
+    test, trainer = LiveTest(TEST), Trainer(SHORT)
     assert test.read(trainer, 0) is not None
     assert test.read(trainer, 0) is None
 
 
 def test_nobody_looks_and_nothing_is_read():
-    told = list(drive(Trainer.fresh(SHORT), TRAIN, TEST, lambda: "continue"))
+    told = list(drive(Trainer(SHORT), TRAIN, TEST, lambda: "continue"))
     assert all(progress.live is None for progress in told)

@@ -47,15 +47,16 @@ def settled(say):
 
 def test_a_taught_run_says_before_and_after_by_networks_that_were_not_taught_the_drawing(visit):
     scheduler, visitor, mine = visit
-    run = teach(scheduler, visitor, drawn(30))
-    begun = taught(mine(drawn(30)), run, SAY)
+    own = drawn(30)
+    run = teach(scheduler, visitor, own)
+    begun = taught(mine(own), run, SAY)
     assert "by networks taught only the others" in begun
     said = settled(lambda: taught(mine(None), run, SAY))
     before, after = (int(said.split()[n]) for n in (2, 8))
     assert "of 30 read right before" in said
     assert before < 20 < after
-    assert settled(lambda: read_right(mine(drawn(30)), run, SAY)) == f"{after} of 30"
-    text = look(scheduler, page(visitor), SAY, mine(drawn(30)))["parts"]
+    assert settled(lambda: read_right(mine(own), run, SAY)) == f"{after} of 30"
+    text = look(scheduler, page(visitor), SAY, mine(own))["parts"]
     assert said in text["next"]
     assert "MNIST: 98.28 % before" in text["next"]
     assert f"<td>{after} of 30</td>" in text["table"]
@@ -81,11 +82,12 @@ def test_drawings_that_a_run_was_not_taught_are_judged_by_its_own_network(visit)
 def test_any_run_is_compared_on_them_and_without_any_the_column_is_empty(visit):
     scheduler, visitor, mine = visit
     run = ended(scheduler, visitor, scheduler.start(visitor, SHORT))
-    assert settled(lambda: read_right(mine(drawn(12)), run, SAY)).endswith(" of 12")
+    own = drawn(12)
+    assert settled(lambda: read_right(mine(own), run, SAY)).endswith(" of 12")
     assert read_right(mine(None), run, SAY) == ""
-    assert taught(mine(drawn(12)), run, SAY) == ""
+    assert taught(mine(own), run, SAY) == ""
     again = replace(run, status="running")
-    assert read_right(mine(drawn(12)), again, SAY) == "…", "the column stays"
+    assert read_right(mine(own), again, SAY) == "…", "the column stays"
     assert read_right(mine(None), again, SAY) == ""
     assert "Mine: your" not in look(scheduler, page(visitor), SAY, mine(None))["parts"]["table"]
 
@@ -103,4 +105,5 @@ def test_a_run_whose_first_weights_are_not_known_is_judged_on_what_it_was_not_ta
     run = scheduler.look(visitor, run_id)
     assert settled(lambda: taught(mine(own), run, SAY)) == ""
     assert settled(lambda: read_right(mine(own), run, SAY)) == ""
-    assert settled(lambda: read_right(mine(drawn(5, seed=8)), run, SAY)).endswith(" of 5")
+    others = drawn(5, seed=8)
+    assert settled(lambda: read_right(mine(others), run, SAY)).endswith(" of 5")

@@ -10,10 +10,11 @@ from torch.nn import functional as F
 
 from mnist_core import evaluation, numpy_network
 from mnist_core.checkpoint import Checkpoint
-from mnist_core.config import NETWORKS, SHIPPED
+from mnist_core.config import NETWORKS, NONE, SHIPPED
 from mnist_core.digits.handwriting import handwriting_images
+from mnist_core.digits.split import Split
 from mnist_core.models import build
-from mnist_core.numpy_network import Reader
+from mnist_core.numpy_network import Reader, TaughtReader
 from mnist_core.places import shipped_weights
 
 IMAGES = np.concatenate([
@@ -99,6 +100,25 @@ class Chain(nn.Module):
 )
 def test_a_network_of_unknown_layers_is_read_by_torch(make):
     assert_reads_as_torch(Reader(make()))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("recipe", SHIPPED)
+def test_weights_too_large_to_compute_with_know_nothing_and_say_so(recipe):
+    checkpoint, images = Checkpoint.load(shipped_weights(recipe)), handwriting_images(3, seed=1)[0]
+    for name, weights in checkpoint.model.items():
+        if name.endswith(".weight"):
+            weights.fill_(3e38)
+    reader = Reader(checkpoint.network(), checkpoint.class_means)
+    own = Split(torch.from_numpy(images), torch.tensor([1, 2, NONE]))
+    for read in (reader, TaughtReader(reader, own)):
+        for some in (images, images[:1]):
+            answers = read.answers(some)
+            assert np.isfinite(answers.probabilities).all()
+            assert np.isfinite(answers.is_digit).all()
+    told = evaluation.outputs(reader.network, torch.from_numpy(images))
+    assert (told == told[0, 0]).all()
+    assert told.exp().sum(1) == pytest.approx([1, 1, 1])
 
 
 def test_making_a_reader_disturbs_no_other_thread():

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from digits import drawn
@@ -11,7 +10,6 @@ from training_runs import TEST, TRAIN, assert_same_result, ended, saved
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import NONE, TUTORIAL, teaching
 from mnist_core.digits.datasets import BESIDE, OWN_DIGITS, with_own
-from mnist_core.digits.own import Own
 from mnist_core.digits.split import Split
 from mnist_core.errors import CheckpointError, ConfigError, DataError
 from mnist_core.evaluation import evaluate
@@ -41,7 +39,7 @@ def test_an_epoch_has_the_drawings_distorted_and_other_digits_beside_them():
     assert len(train) == OWN_DIGITS + BESIDE
     first, second = train.in_epoch(0), train.in_epoch(1)
     assert set(first.labels[:OWN_DIGITS].tolist()) == set(own.labels.tolist())
-    assert not torch.equal(first.images[:20], torch.from_numpy(own.images)), "they are distorted"
+    assert not torch.equal(first.images[:20], own.images), "they are distorted"
     assert not torch.equal(first.images[:20], second.images[:20]), "and not twice in one way"
     known = {image.numpy().tobytes() for image in TRAIN.images}
     assert all(image.numpy().tobytes() in known for image in first.images[OWN_DIGITS:])
@@ -50,20 +48,20 @@ def test_an_epoch_has_the_drawings_distorted_and_other_digits_beside_them():
 
 
 def test_what_is_no_digit_is_for_networks_that_have_an_output_for_it_and_tested_on_none():
-    images = np.concatenate([drawn(10).images, drawn(10, seed=4).images])
-    own = Own(images, np.concatenate([drawn(10).labels, np.full(10, NONE)]))
+    others = Split(drawn(10, seed=4).images, torch.full((10,), NONE))
+    own = drawn(10) + others
     nothing = Split(TRAIN.images[:0], TRAIN.labels[:0])
     ten, tested = with_own(own, nothing, nothing, replace(CONFIG, dataset="own"))
     eleven, _ = with_own(own, nothing, nothing, replace(CONFIG, dataset="own", nondigits=0.1))
     assert (int(ten.in_epoch(0).labels.max()), int(eleven.in_epoch(0).labels.max())) == (9, NONE)
     assert (len(tested), int(tested.labels.max()) < NONE) == (10, True)
     with pytest.raises(DataError, match="draw some"):
-        with_own(Own(images[10:], own.labels[10:]), nothing, nothing, CONFIG)
+        with_own(others, nothing, nothing, CONFIG)
 
 
 def test_without_drawings_a_run_on_them_says_so():
     with pytest.raises(DataError, match="draw some"):
-        Trainer.fresh(CONFIG).splits(load)
+        Trainer(CONFIG).splits(load)
 
 
 def test_a_taught_network_starts_from_the_weights_and_reads_the_drawings_better(start):
@@ -71,10 +69,9 @@ def test_a_taught_network_starts_from_the_weights_and_reads_the_drawings_better(
     own = drawn(50)
     trainer = Trainer.start_from(start, replace(CONFIG, learning_rate=0.005), own=own)
     assert all(torch.equal(start.model[n], w) for n, w in trainer.model.state_dict().items())
-    mine = Split(torch.from_numpy(own.images), torch.from_numpy(own.labels))
-    before = evaluate(trainer.model, mine).accuracy
+    before = evaluate(trainer.model, own).accuracy
     list(trainer.events(*trainer.splits(load)))
-    assert evaluate(trainer.model, mine).accuracy > before + 0.3
+    assert evaluate(trainer.model, own).accuracy > before + 0.3
     first, *_, last = trainer.history.evaluations
     assert first.accuracy == start.history.evaluations[-1].accuracy
     assert (first.examples_seen, last.examples_seen) == (0, 2 * (OWN_DIGITS + BESIDE))
@@ -96,7 +93,7 @@ def test_a_run_on_ones_own_digits_is_resumed_to_the_bit_from_its_checkpoint_alon
         next(steps)
     halfway.checkpoint().save(tmp_path / "run.pt")
     kept = Checkpoint.load(tmp_path / "run.pt")
-    assert kept.own == drawn(20)
+    assert kept.own.digest == drawn(20).digest
     resumed = Trainer.resume(kept, mark=False)
     list(resumed.events(*resumed.splits(load)))
     assert_same_result(resumed.checkpoint(), whole.checkpoint())
@@ -108,7 +105,7 @@ def test_the_scheduler_trains_it_as_any_other_run(open_scheduler, start):
     run_id = scheduler.start_from(visitor, begun, name="Mine")
     state = ended(scheduler, visitor, run_id)
     assert (state.status, state.about.name) == ("finished", "Mine 1")
-    assert saved(scheduler, visitor, run_id).own == drawn(20)
+    assert saved(scheduler, visitor, run_id).own.digest == drawn(20).digest
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_a_picture_of_any_mode_and_size_is_prepared(mode, width, height, seed):
 
 @functools.cache
 def saved():
-    trainer = Trainer.fresh(TrainConfig(epochs=1, batch_size=32))
+    trainer = Trainer(TrainConfig(epochs=1, batch_size=32))
     for _ in trainer.events(small_split(64), small_split(32)):
         pass
     return trainer.checkpoint().to_bytes()

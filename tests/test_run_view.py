@@ -85,7 +85,7 @@ def test_before_the_first_run_the_untrained_network_reads_where_there_are_digits
 @pytest.mark.parametrize("config", [TUTORIAL, replace(TUTORIAL, seed=2), MODERN])
 def test_the_untrained_network_is_that_which_the_settings_would_train(config):
     drawing = torch.arange(784, dtype=torch.uint8).reshape(28, 28)
-    before, begun = untrained(lambda: TEST, drawing, config), Trainer.fresh(config)
+    before, begun = untrained(lambda: TEST, drawing, config), Trainer(config)
     assert torch.equal(before.reading, classify(begun.model, drawing[None])[0])
     assert torch.equal(before.readings, classify(begun.model, before.samples.images))
     shown = number(before, SAY)

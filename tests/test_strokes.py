@@ -58,7 +58,8 @@ def test_a_stray_dot_beside_a_digit_does_not_shrink_it():
     assert np.abs(rasterize(SEVEN).astype(int) - with_dot).max() <= 1
 
 
-@pytest.mark.parametrize("strokes", [[], [[]], [[], []], [[[3, 3]]], [[[3, 3]] * 9]])
+@pytest.mark.parametrize("strokes", [[], [[]], [[], []], [[[3, 3]]], [[[3, 3]] * 9],
+                                     [[[1e-308, 0], [2e-308, 0]]]])  # fmt: skip
 def test_no_ink_or_a_single_point_gives_nothing(strokes):
     assert rasterize(strokes) is None
 

@@ -160,7 +160,7 @@ def test_what_is_not_there_yet_says_how_far_it_is_and_stays_with_the_run(
 ):
     """Synthetic digits that no cache has, read by weights that nobody has asked for before."""
     monkeypatch.setenv("MNIST_CACHE_DIR", str(tmp_path / "cache"))
-    Trainer.fresh(TrainConfig(network="quick", seed=77)).checkpoint().save(lab.mine)
+    Trainer(TrainConfig(network="quick", seed=77)).checkpoint().save(lab.mine)
     asked = FIRST | {"weights": "mine", "digits": "handwriting test", "parts": ["summary"]}
     shares = {"Making": [], "Reading": []}
     while "waiting" in (reply := answer(lab, Words(), asked)):

@@ -59,7 +59,7 @@ def assert_same_run(one, other):
 
 
 def test_without_dropout_our_losses_are_those_of_the_tutorials_loop():
-    ours = Trainer.fresh(config(epochs=2, log_interval=1))
+    ours = Trainer(config(epochs=2, log_interval=1))
     for module in ours.model.modules():
         if isinstance(module, Dropout):
             module.forward = lambda x: x
@@ -83,22 +83,22 @@ def test_without_dropout_our_losses_are_those_of_the_tutorials_loop():
 
 def test_the_curve_counts_examples_as_the_tutorial_does():
     """500 examples in batches of 32 are 16 steps; every 3rd is logged: at 0, 96, … 480."""
-    trainer = finished(Trainer.fresh(config(epochs=2)))
+    trainer = finished(Trainer(config(epochs=2)))
     first = list(range(0, 500, 96))
     assert [e.examples_seen for e in trainer.history.steps] == first + [500 + x for x in first]
     assert [e.examples_seen for e in trainer.history.evaluations] == [0, 500, 1000]
 
 
 def test_it_learns():
-    trainer = finished(Trainer.fresh(config(epochs=8, learning_rate=0.05)))
+    trainer = finished(Trainer(config(epochs=8, learning_rate=0.05)))
     assert trainer.history.evaluations[0].accuracy < 0.3
     assert trainer.history.evaluations[-1].accuracy > 0.9
 
 
 @pytest.mark.parametrize("stop_after", [1, 2, 7, 16, 17, 18, 30])
 def test_a_resumed_run_equals_the_uninterrupted_one(tmp_path, stop_after):
-    whole = finished(Trainer.fresh(config(epochs=3)))
-    left = stopped(Trainer.fresh(config(epochs=2)), stop_after)
+    whole = finished(Trainer(config(epochs=3)))
+    left = stopped(Trainer(config(epochs=2)), stop_after)
     left.checkpoint().save(tmp_path / "checkpoint.pt")
     finished(left)  # going on with the one that was saved must not touch the saved one
     resumed = Trainer.resume(Checkpoint.load(tmp_path / "checkpoint.pt"), epochs=3)
@@ -106,15 +106,15 @@ def test_a_resumed_run_equals_the_uninterrupted_one(tmp_path, stop_after):
 
 
 def test_every_event_leaves_a_complete_checkpoint():
-    whole = finished(Trainer.fresh(config(epochs=1, log_interval=5)))
-    trainer = Trainer.fresh(config(epochs=1, log_interval=5))
+    whole = finished(Trainer(config(epochs=1, log_interval=5)))
+    trainer = Trainer(config(epochs=1, log_interval=5))
     for _ in trainer.events(TRAIN, TEST):
         assert_same_run(finished(Trainer.resume(trainer.checkpoint())), whole)
 
 
 def test_leaving_the_loop_in_an_epoch_and_going_on_with_the_same_trainer_is_the_same_run():
-    whole = finished(Trainer.fresh(config()))
-    trainer = Trainer.fresh(config())
+    whole = finished(Trainer(config()))
+    trainer = Trainer(config())
     next(trainer.events(TRAIN, TEST))
     next(trainer.events(TRAIN, TEST))
     assert_same_run(finished(trainer), whole)
@@ -126,8 +126,8 @@ def test_a_resumed_run_of_another_recipe_equals_the_uninterrupted_one(tmp_path, 
     settings = replace(recipe, epochs=3, batch_size=32, log_interval=3)
     shards = tuple(small_split(100, seed=seed) for seed in (3, 4))
     train = Split(TRAIN.images[:400], TRAIN.labels[:400], shards, small_split(50, seed=5).images)
-    whole = finished(Trainer.fresh(settings), train)
-    left = stopped(Trainer.fresh(settings), stop_after, train)
+    whole = finished(Trainer(settings), train)
+    left = stopped(Trainer(settings), stop_after, train)
     left.checkpoint().save(tmp_path / "checkpoint.pt")
     resumed = finished(Trainer.resume(Checkpoint.load(tmp_path / "checkpoint.pt")), train)
     assert_same_run(resumed, whole)
@@ -137,7 +137,7 @@ def test_a_resumed_run_of_another_recipe_equals_the_uninterrupted_one(tmp_path, 
 
 def test_one_cycle_climbs_for_a_quarter_of_the_run_and_ends_near_nought():
     """4 epochs of 16 steps: from 0.04 of the peak up to all of it at step 16, then down."""
-    trainer = Trainer.fresh(config(epochs=4, schedule="one-cycle", learning_rate=0.1))
+    trainer = Trainer(config(epochs=4, schedule="one-cycle", learning_rate=0.1))
     rates = []
     for event in trainer.batches(TRAIN, TEST):
         if not isinstance(event, EvalEvent):
@@ -164,13 +164,13 @@ def test_the_modern_networks_size_is_what_is_said_of_it():
 
 
 def test_the_place_of_a_resume_is_part_of_the_history():
-    resumed = finished(Trainer.resume(stopped(Trainer.fresh(config()), 6).checkpoint()))
+    resumed = finished(Trainer.resume(stopped(Trainer(config()), 6).checkpoint()))
     assert resumed.history.resumes == [5 * 32]  # the first of the six was the evaluation
-    assert finished(Trainer.fresh(config())).history.resumes == []
+    assert finished(Trainer(config())).history.resumes == []
 
 
 def test_a_checkpoint_is_a_copy_that_later_steps_do_not_change():
-    trainer = Trainer.fresh(config())
+    trainer = Trainer(config())
     events = trainer.events(TRAIN, TEST)
     next(events)
     checkpoint = trainer.checkpoint()
@@ -182,15 +182,15 @@ def test_a_checkpoint_is_a_copy_that_later_steps_do_not_change():
 
 
 def test_two_runs_in_one_process_do_not_disturb_each_other():
-    alone = finished(Trainer.fresh(config()))
-    one, other = Trainer.fresh(config()), Trainer.fresh(config(seed=9))
+    alone = finished(Trainer(config()))
+    one, other = Trainer(config()), Trainer(config(seed=9))
     for _ in zip(one.batches(TRAIN, TEST), other.batches(TRAIN, TEST), strict=True):
         torch.rand(1)
     assert_same_run(one, alone)
 
 
 def test_another_seed_is_another_run():
-    one, other = Trainer.fresh(config(seed=1)), Trainer.fresh(config(seed=2))
+    one, other = Trainer(config(seed=1)), Trainer(config(seed=2))
     assert not torch.equal(one.model.fc1.weight, other.model.fc1.weight)
     orders = [torch.cat(list(batches(50, 8, seed, epoch))) for seed in (1, 2) for epoch in (0, 1)]
     assert len({tuple(order.tolist()) for order in orders}) == 4
@@ -198,25 +198,25 @@ def test_another_seed_is_another_run():
 
 
 def test_a_diverging_run_ends_with_a_sentence_and_keeps_no_broken_checkpoint():
-    trainer = Trainer.fresh(config(learning_rate=10.0, momentum=0.99, epochs=50, log_interval=1))
+    trainer = Trainer(config(learning_rate=10.0, momentum=0.99, epochs=50, log_interval=1))
     saved = (trainer.checkpoint() for _ in trainer.batches(TRAIN, TEST))
     with pytest.raises(TrainingError, match="smaller learning rate"):
         list(saved)
 
 
 def test_fewer_epochs_than_are_done_is_refused():
-    trainer = finished(Trainer.fresh(config(epochs=2)))
+    trainer = finished(Trainer(config(epochs=2)))
     with pytest.raises(ConfigError, match="beyond 1 epochs"):
         list(Trainer.resume(trainer.checkpoint(), epochs=1).events(TRAIN, TEST))
 
 
 def test_a_finished_run_resumed_to_the_same_number_of_epochs_has_nothing_to_do():
-    trainer = finished(Trainer.fresh(config(epochs=1)))
+    trainer = finished(Trainer(config(epochs=1)))
     assert list(Trainer.resume(trainer.checkpoint()).events(TRAIN, TEST)) == []
 
 
 def test_a_logged_step_and_an_evaluation_say_how_long_it_took():
-    trainer = finished(Trainer.fresh(config()))
+    trainer = finished(Trainer(config()))
     times = [e.seconds for e in trainer.history.steps]
     assert times == sorted(times)
     assert times[0] > 0
@@ -248,7 +248,7 @@ def test_a_run_on_cuda_mixes_no_devices_and_can_be_resumed_there_or_on_the_cpu(r
     settings = replace(recipe, epochs=1, batch_size=32, log_interval=1)
     mixed = replace(train, shards=(small_split(32),))
     with fake_cuda():
-        trainer = Trainer.fresh(settings, "auto")
+        trainer = Trainer(settings, "auto")
         for _ in trainer.events(mixed if recipe is MODERN else train, test):
             checkpoint = trainer.checkpoint()
         assert on_device(trainer) == {"cuda"}
@@ -263,7 +263,7 @@ def test_a_run_on_cuda_mixes_no_devices_and_can_be_resumed_there_or_on_the_cpu(r
 
 
 def test_a_run_of_the_cpus_goes_on_on_cuda_where_that_is_asked_for():
-    checkpoint = finished(Trainer.fresh(config(epochs=1))).checkpoint()
+    checkpoint = finished(Trainer(config(epochs=1))).checkpoint()
     with fake_cuda():
         resumed = finished(Trainer.resume(checkpoint, epochs=2, device="cuda"))
         assert on_device(resumed) == {"cuda"}
@@ -283,8 +283,8 @@ def test_what_mixes_devices_fails_on_the_device_that_these_tests_stand_in():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_on_cuda_it_learns_and_resumes_exactly():
-    whole = finished(Trainer.fresh(config(epochs=3), "cuda"))
-    left = stopped(Trainer.fresh(config(epochs=3), "cuda"), 20)
+    whole = finished(Trainer(config(epochs=3), "cuda"))
+    left = stopped(Trainer(config(epochs=3), "cuda"), 20)
     resumed = finished(Trainer.resume(left.checkpoint()))
     assert resumed.history.steps[-1].loss == pytest.approx(whole.history.steps[-1].loss, abs=1e-4)
 
@@ -301,7 +301,7 @@ def test_on_mnist_stopped_in_another_process_and_resumed_it_equals_the_straight_
         "from mnist_core import config, training\n"
         "from mnist_core.digits import datasets\n"
         "torch.set_num_threads(1)\n"
-        "trainer = training.Trainer.fresh(config.TrainConfig(epochs=2))\n"
+        "trainer = training.Trainer(config.TrainConfig(epochs=2))\n"
         "loop = trainer.batches(*datasets.load('mnist', pathlib.Path(sys.argv[1])))\n"
         "while trainer.batches_done < 1234: next(loop)\n"
         "trainer.checkpoint().save(pathlib.Path(sys.argv[2]))\n"
@@ -329,7 +329,7 @@ def test_on_mnist_stopped_in_another_process_and_resumed_it_equals_the_straight_
 
 
 def test_events_are_of_two_kinds():
-    kinds = {type(event) for event in Trainer.fresh(config()).events(TRAIN, TEST)}
+    kinds = {type(event) for event in Trainer(config()).events(TRAIN, TEST)}
     assert kinds == {StepEvent, EvalEvent}
 
 
@@ -337,4 +337,4 @@ def test_a_run_that_would_log_without_end_is_refused_before_its_first_step():
     config_ = config(epochs=100, batch_size=1, log_interval=1)
     train = small_split(1001)
     with pytest.raises(ConfigError, match="larger log interval"):
-        next(Trainer.fresh(config_).batches(train, TEST))
+        next(Trainer(config_).batches(train, TEST))

@@ -46,6 +46,13 @@ def test_a_hostile_file_is_refused_with_its_name_and_the_next_is_opened(open_fil
     assert isinstance(open_files([tmp_path / "mine.pt"]), Checkpoint)
 
 
+def test_weights_saved_while_they_were_learned_are_opened(open_files, tmp_path):
+    whole = torch.load(shipped_weights("tutorial"), weights_only=True)
+    learned = {name: weights.requires_grad_() for name, weights in whole["model"].items()}
+    torch.save({**whole, "model": learned}, tmp_path / "mine.pt")
+    assert not open_files([tmp_path / "mine.pt"]).model["fc2.bias"].requires_grad
+
+
 def test_three_files_are_no_run(open_files):
     with pytest.raises(CheckpointError, match=r"model\.pth and optimizer\.pth together"):
         open_files([shipped_weights("tutorial")] * 3)
@@ -92,7 +99,7 @@ def test_an_uploaded_checkpoint_goes_on_exactly(open_scheduler, visitor, tmp_pat
 def test_an_uploaded_run_goes_on_from_a_mark_in_the_middle_of_an_epoch(
     open_scheduler, visitor, tmp_path
 ):
-    trainer = Trainer.fresh(TrainConfig(epochs=1, batch_size=64, log_interval=1))
+    trainer = Trainer(TrainConfig(epochs=1, batch_size=64, log_interval=1))
     for _ in zip(range(5), trainer.batches(TRAIN, TEST), strict=False):
         pass
     assert trainer.batches_done == 4
@@ -133,7 +140,7 @@ def test_a_pair_that_does_not_fit_is_told_by_its_names_and_the_true_reason(
     open_scheduler, visitor, tmp_path, swapped
 ):
     files = [tmp_path / "model.pth", tmp_path / "optimizer.pth"]
-    other = Trainer.fresh(TrainConfig(network="modern")).checkpoint()
+    other = Trainer(TrainConfig(network="modern")).checkpoint()
     export_tutorial(other, *files)
     with pytest.raises(CheckpointError, match=r"model\.pth and optimizer\.pth .*another network"):
         open_scheduler().upload(visitor, files[::-1] if swapped else files)

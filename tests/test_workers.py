@@ -16,7 +16,7 @@ from mnist_core.runs.workers import NICENESS, Workers
 from mnist_core.training import Trainer
 
 ROOT = Path(__file__).parent.parent
-CHUNK = Chunk(load=load, checkpoint=Trainer.fresh(LONG).checkpoint(), pace="batch", train_size=0)
+CHUNK = Chunk(load=load, checkpoint=Trainer(LONG).checkpoint(), pace="batch", train_size=0)
 
 
 @pytest.fixture

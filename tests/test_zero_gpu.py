@@ -36,7 +36,7 @@ forks = pytest.mark.skipif(sys.platform != "linux", reason="ZeroGPU forks")
 
 
 def chunk(config, train_size=640):
-    fresh = Trainer.fresh(config).checkpoint()
+    fresh = Trainer(config).checkpoint()
     return Chunk(load=load, checkpoint=fresh, pace="run", train_size=train_size)
 
 

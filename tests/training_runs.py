@@ -94,7 +94,7 @@ def saved(scheduler: Scheduler, visitor: str, run_id: str) -> Checkpoint:
 def uninterrupted(config: TrainConfig, device: str = "cpu") -> Checkpoint:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    trainer = Trainer.fresh(config, device)
+    trainer = Trainer(config, device)
     for _ in trainer.batches(TRAIN, TEST):
         pass
     torch.set_num_threads(before)

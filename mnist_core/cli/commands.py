@@ -6,19 +6,19 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..checkpoint import Checkpoint, export_tutorial
 from ..digits import datasets
-from ..digits.drawn_files import read_drawings
 from ..digits.own import read_own
 from ..digits.split import Split
 from ..errors import ConfigError, DrawingError
 from ..evaluation import Evaluation, evaluate
-from ..export.figures import measure
+from ..export.figures import Figures
 from ..export.onnx_file import export_onnx
 from ..export.package import package, write_folder
 from ..numpy_network import TaughtReader
@@ -91,7 +91,7 @@ def predict(options: argparse.Namespace) -> int:
     if reader.takes_all:
         print("These weights take everything for a digit: they know nothing else.", file=sys.stderr)
     failed = False
-    for name, drawn in read_drawings(options.files):
+    for name, drawn in _drawings(options.files):
         row: dict[str, Any] = {"file": name}
         try:
             if isinstance(drawn, DrawingError):
@@ -119,12 +119,43 @@ def export(options: argparse.Namespace) -> int:
     if options.package:
         dataset = datasets.measured_on(checkpoint.config.dataset)
         data_dir = with_mnist(dataset, options)
+        network, means = checkpoint.network(), checkpoint.means_to_tell_by
+        shown = [datasets.load_shown(f"{digits} test", data_dir) for digits in (dataset, "letters")]
         with progress_bar("Measuring") as progress:
-            test, means = datasets.load_test(dataset, data_dir), checkpoint.means_to_tell_by
-            read = evaluate(checkpoint.network(), test, progress=progress, class_means=means)
-        files = package(checkpoint, measure(checkpoint, read), options.package.name)
-        write_folder(options.package, files)
+            told = partial(evaluate, network, progress=progress, class_means=means)
+            read, letters = map(told, shown)
+        figures = Figures(evaluation=read, letters=letters)
+        write_folder(options.package, package(checkpoint, figures, options.package.name))
     return 0
+
+
+def _drawings(files: Iterable[Path]) -> Iterator[tuple[str, Path | list | DrawingError]]:
+    """What is drawn, each with its name: a picture, strokes of a .jsonl, which are not checked yet,
+    or why there are none, so that the others are still read."""
+    for file in files:
+        if file.suffix != ".jsonl":
+            yield str(file), file
+            continue
+        try:
+            with file.open(encoding="utf-8") as lines:
+                for number, line in enumerate(lines, 1):
+                    if line.strip():
+                        yield f"{file}:{number}", _strokes(line)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            yield str(file), DrawingError(f"The file cannot be read: {reason}.")
+
+
+def _strokes(line: str) -> list | DrawingError:
+    try:
+        strokes = json.loads(line)["strokes"]
+        if isinstance(strokes, list):
+            return strokes
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    return DrawingError(
+        "The line is not a drawing; it should be a JSON object whose strokes are [[[x, y], …], …]."
+    )
 
 
 def _sentence(row: dict[str, Any]) -> str:

@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from .. import config, places
 from ..digits import datasets, mnist
-from ..digits.own import Own, read_own
+from ..digits.own import read_own
+from ..digits.split import Split
 from ..errors import CheckpointError
 
 CHECKPOINT, RECORD = "checkpoint.pt", "history.json"
@@ -35,7 +36,7 @@ def progress_bar(what: str, quiet: bool = False) -> Iterator[Callable[[float], N
         yield lambda share: bar.update(share - bar.n) and None
 
 
-def own_dataset(text: str) -> tuple[str, Own | None]:
+def own_dataset(text: str) -> tuple[str, Split | None]:
     """A dataset's name; for "FILE.jsonl" or "mnist+FILE.jsonl" with the drawings in the file.
 
     Raises DrawingError."""

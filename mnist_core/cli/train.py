@@ -78,7 +78,7 @@ def _fresh(options: argparse.Namespace) -> tuple[Trainer, Path]:
         trainer = Trainer.start_from(start, replace(recipe, **given), device, own)
     else:
         recipe = RECIPES[options.recipe or "tutorial"]
-        trainer = Trainer.fresh(replace(recipe, **given), device)
+        trainer = Trainer(replace(recipe, **given), device)
         trainer.own = own
     torch.set_num_threads(options.threads or torch.get_num_threads())
     folder = options.out or places.runs_dir() / f"{recipe.recipe}-seed-{trainer.config.seed}"

@@ -21,7 +21,6 @@ from .augment import distort
 from .handwriting import handwriting_images
 from .mnist import load_mnist, load_mnist_test
 from .nondigits import letter_images, nondigit_images
-from .own import Own
 from .split import Split
 
 SHARD, SHARDS = 30_000, 4
@@ -81,7 +80,7 @@ def load(dataset: str, folder: Path, progress: Progress | None = None) -> tuple[
 
 
 def with_own(
-    own: Own | None, train: Split, test: Split, config: TrainConfig
+    own: Split | None, train: Split, test: Split, config: TrainConfig
 ) -> tuple[Split, Split]:
     """(train, test) of `load` for a run on one's `own` drawings: an epoch has OWN_DIGITS copies of
     them, each distorted in its own way, and BESIDE digits of `train`, others in the next.
@@ -91,27 +90,26 @@ def with_own(
     alone = tested(own)
     assert own is not None, "it is tested"
     drawn = own if config.outputs > NONE else own.of_digits()
-    images, labels = torch.from_numpy(drawn.images), torch.from_numpy(drawn.labels)
     generator = torch.Generator().manual_seed(config.seed)
     order = torch.randperm(len(train), generator=generator)
     shards = []
     for epoch in range(min(config.epochs, _MOST_OWN_EPOCHS)):
         which = (torch.arange(OWN_DIGITS) + epoch * OWN_DIGITS) % len(drawn)
-        copies = distort(images[which], _OWN_STRENGTH, generator).round().clamp(0, 255)
+        copies = distort(drawn.images[which], _OWN_STRENGTH, generator).round().clamp(0, 255)
         turn = torch.arange(BESIDE if len(train) else 0) + epoch * BESIDE
         beside = order[turn % max(len(train), 1)]
         others = Split(train.images[beside], train.labels[beside])
-        shards.append(Split(copies.to(torch.uint8), labels[which]) + others)
-    empty = Split(images[:0], labels[:0], tuple(shards), train.nondigits)
+        shards.append(Split(copies.to(torch.uint8), drawn.labels[which]) + others)
+    empty = Split(drawn.images[:0], drawn.labels[:0], tuple(shards), train.nondigits)
     return empty, test if len(test) else alone
 
 
-def tested(own: Own | None) -> Split:
+def tested(own: Split | None) -> Split:
     """Those of digits, to be read or shown. Raises DataError for none."""
     digits = None if own is None else own.of_digits()
     if not digits:
         raise DataError("There are no labelled digits: draw some, and say what they are.")
-    return Split(torch.from_numpy(digits.images), torch.from_numpy(digits.labels))
+    return digits
 
 
 def load_test(dataset: str, folder: Path, progress: Progress | None = None) -> Split:
@@ -125,20 +123,15 @@ def load_test(dataset: str, folder: Path, progress: Progress | None = None) -> S
 
 def load_shown(digits: str, folder: Path, progress: Progress | None = None) -> Split:
     """What is shown: "mnist test", "mnist train", "handwriting test", "nondigits test" or, of these
-    letters and signs alone, "letters test". Raises as `load`."""
+    letters and signs alone, "letters test"; the last two are labelled NONE. Raises as `load`."""
     if digits == "nondigits test":
         return _once(nondigit_images, *_NONDIGITS_TEST, progress)
     if digits == "letters test":
-        return letters_test(progress)
+        return _once(letter_images, *_LETTERS_TEST, progress)
     dataset, part = digits.split()
     if part == "test":
         return load_test(dataset, folder, progress)
     return load(dataset, folder, progress)[0]
-
-
-def letters_test(progress: Progress | None = None) -> Split:
-    """Synthetic letters and signs, labelled NONE, that no network is trained on."""
-    return _once(letter_images, *_LETTERS_TEST, progress)
 
 
 def needs_mnist(dataset: str) -> bool:

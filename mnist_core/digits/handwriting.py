@@ -41,22 +41,17 @@ def handwriting_images(
     count: int,
     seed: int,
     *,
-    start: int = 0,
     cache: Path | None = None,
     progress: Callable[[float], None] | None = None,
     processes: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Images u8 [count,28,28], ink 255, of the indices from `start`, and labels i64 [count].
+    """Images u8 [count,28,28], ink 255, and labels i64 [count], each the last figure of its index.
 
-    The label is the index's last figure. Image i depends on (seed, i) alone, pen included. The
-    other arguments are those of `synthetic.images`.
+    The other arguments are those of `synthetic.images`, which keeps them in the folder `cache`.
     """
-    indices = range(start, start + count)
-    file = cache and cache / f"handwriting-v{VERSION}-{seed}-{start}-{count}.npz"
-    images = synthetic.images(
-        draw, indices, seed, file=file, progress=progress, processes=processes
-    )
-    return images, np.arange(start, start + count) % 10
+    file = cache and cache / f"handwriting-v{VERSION}-{seed}-0-{count}.npz"
+    images = synthetic.images(draw, count, seed, file=file, progress=progress, processes=processes)
+    return images, np.arange(count) % 10
 
 
 def draw(seed: int, indices: range) -> tuple[list[list[np.ndarray]], np.ndarray]:

@@ -38,16 +38,12 @@ def nondigit_images(
     count: int,
     seed: int,
     *,
-    start: int = 0,
     cache: Path | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Images u8 [count,28,28], ink 255, of the indices from `start`, and labels i64 [count], NONE.
-
-    Image i depends on (seed, i) alone, pen included. The other arguments are `synthetic.images`'.
-    """
-    file = cache and cache / f"nondigits-v{VERSION}-{HANDS}-{seed}-{start}-{count}.npz"
-    images = synthetic.images(draw, range(start, start + count), seed, file=file, progress=progress)
+    """Images u8 [count,28,28], ink 255, and labels i64 [count], NONE; as `handwriting_images`."""
+    file = cache and cache / f"nondigits-v{VERSION}-{HANDS}-{seed}-0-{count}.npz"
+    images = synthetic.images(draw, count, seed, file=file, progress=progress)
     return images, np.full(count, NONE)
 
 
@@ -60,7 +56,7 @@ def letter_images(
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `nondigit_images`, but letters and signs alone."""
     file = cache and cache / f"letters-v{VERSION}-{HANDS}-{seed}-{count}.npz"
-    images = synthetic.images(draw_letters, range(count), seed, file=file, progress=progress)
+    images = synthetic.images(draw_letters, count, seed, file=file, progress=progress)
     return images, np.full(count, NONE)
 
 

@@ -8,18 +8,17 @@ each line. What comes in is a stranger's: all of it is taken, or nothing.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ..config import NONE
 from ..errors import DrawingError
+from .split import Split
 from .strokes import SIDE, rasterize
 
 MOST = 2_000
@@ -34,41 +33,7 @@ _MOST_POINTS = 1_000
 """Of a drawing; one from the pad has about thirty."""
 
 
-@dataclass(frozen=True, eq=False)
-class Own:
-    """Drawings u8 [N,28,28], ink = 255, in MNIST's frame, and labels i64 [N], 0..9 or NONE.
-
-    Two are equal when their drawings are.
-    """
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-
-    def of_digits(self) -> Own:
-        """Those that are of digits, which may be none."""
-        return self.where(self.labels < NONE)
-
-    def where(self, chosen: NDArray[np.bool_]) -> Own:
-        """Those that are chosen, bool [N]."""
-        return Own(self.images[chosen], self.labels[chosen])
-
-    @cached_property
-    def digest(self) -> str:
-        """Tells it from all others."""
-        content = self.images.tobytes() + self.labels.astype("<i8").tobytes()
-        return hashlib.sha256(content).hexdigest()
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Own) and other.digest == self.digest
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
-
-
-def read_own(file: Path) -> Own:
+def read_own(file: Path) -> Split:
     """The drawings in a file of JSON lines. Raises DrawingError as `own_drawings` does, and when
     it cannot be read or is too large."""
     try:
@@ -85,7 +50,7 @@ def read_own(file: Path) -> Own:
     return own_drawings([_parsed(line) for line in text.splitlines() if line.strip()])
 
 
-def own_drawings(drawings: object) -> Own:
+def own_drawings(drawings: object) -> Split:
     """Drawings as JSON has them, in their order. Raises DrawingError for none, too many, or one
     that is not as it should be, which it names by its number."""
     if not isinstance(drawings, Sequence) or not 0 < len(drawings) <= MOST:
@@ -98,7 +63,7 @@ def own_drawings(drawings: object) -> Own:
             raise DrawingError(_NO_DRAWING, number=number) from error
         images.append(image)
         labels.append(label)
-    return Own(np.stack(images), np.array(labels, np.int64))
+    return Split(torch.from_numpy(np.stack(images)), torch.tensor(labels))
 
 
 _NO_DRAWING = (

@@ -14,6 +14,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from ..config import NONE
+
 MEAN, STD = 0.1307, 0.3081
 """Of MNIST's training pixels, scaled to 0..1: the tutorial's constants."""
 
@@ -21,7 +23,7 @@ MEAN, STD = 0.1307, 0.3081
 @dataclass(frozen=True, eq=False)
 class Split:
     """Labelled digits: `images` u8 [N,28,28] with ink = 255, `labels` i64 [N] in 0..9; or, to be
-    tested, what is no digit, labelled `config.NONE`.
+    tested or of somebody's own, what is no digit, labelled `config.NONE`.
 
     Each epoch adds the next of the `shards`, which have equally many digits, and after the last the
     first again. The length is an epoch's. `nondigits` u8 [M,28,28] are drawings of something else,
@@ -47,6 +49,14 @@ class Split:
         if not self.shards:
             return self
         return replace(self + self.shards[epoch % len(self.shards)], nondigits=self.nondigits)
+
+    def where(self, chosen: Tensor) -> Split:
+        """Those that are chosen, bool [N], copied."""
+        return Split(self.images[chosen], self.labels[chosen])
+
+    def of_digits(self) -> Split:
+        """Those that are of digits, which may be none."""
+        return self.where(self.labels < NONE)
 
     def __add__(self, other: Split) -> Split:
         return Split(torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels]))

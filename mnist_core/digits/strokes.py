@@ -119,9 +119,10 @@ def _points(stroke: object) -> np.ndarray:
         return np.empty((0, 2))
     if points.ndim != 2 or points.shape[1] != 2 or points.dtype.kind not in "iuf":
         raise DrawingError(_NO_STROKE)
+    points = points.astype(np.float64)
     if not (np.abs(points) < 1e9).all():  # false for nan
         raise DrawingError("A stroke has a point that is not a number, or is far too large.")
-    return points.astype(np.float64)
+    return points
 
 
 _NO_STROKE = "A stroke must be a list of [x, y] points."
@@ -141,7 +142,7 @@ def _without_dots(lines: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
     A drawing of nothing but single points gives no lines at all.
     """
     sizes = [float((line.max(0) - line.min(0)).max()) for line in lines]
-    least = 0.05 * max(sizes, default=0.0)
+    least = max([1e-300, *(0.05 * size for size in sizes)])  # what is smaller has no inverse
     return [line for line, size in zip(lines, sizes, strict=True) if size > least]
 
 

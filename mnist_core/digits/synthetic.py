@@ -42,29 +42,29 @@ _TASK = 10 * BATCH
 
 def images(
     draw: Draw,
-    indices: range,
+    count: int,
     seed: int,
     *,
     file: Path | None = None,
     progress: Callable[[float], None] | None = None,
     processes: int | None = None,
 ) -> np.ndarray:
-    """Images u8 [len(indices),28,28] of what `draw` draws for them, ink 255.
+    """Images u8 [count,28,28] of what `draw` draws, ink 255. Image i depends on (seed, i) alone.
 
     Read from `file` when it is there and whole, and kept there otherwise, if that can be done.
     `progress` is told the share that is made, up to 1; what it raises ends the making.
     As many `processes` work on it at most, by default one for each of `places.cores`.
     """
-    made = _read(file, len(indices)) if file else None
+    made = _read(file, count) if file else None
     if made is None:
-        made = np.empty((len(indices), SIDE, SIDE), np.uint8)
+        made = np.empty((count, SIDE, SIDE), np.uint8)
         done = 0
-        with closing(_pieces(draw, indices, seed, processes or cores())) as pieces:
+        with closing(_pieces(draw, count, seed, processes or cores())) as pieces:
             for piece in pieces:
                 made[done : done + len(piece)] = piece
                 done += len(piece)
                 if progress:
-                    progress(done / len(indices))
+                    progress(done / count)
         if file:
             _keep(file, made)
     elif progress:
@@ -82,17 +82,10 @@ def work() -> None:
             answers.flush()
 
 
-def _pieces(
-    draw: Draw, indices: range, seed: int, processes: int
-) -> Generator[np.ndarray, None, None]:
+def _pieces(draw: Draw, count: int, seed: int, processes: int) -> Generator[np.ndarray, None, None]:
     """The images, one task's after the other."""
-    # Tasks begin at multiples of a batch: rounding errors depend on what is made together.
-    first = indices.start - indices.start % BATCH
-    tasks = [
-        range(max(start, indices.start), min(start + _TASK, indices.stop))
-        for start in range(first, indices.stop, _TASK)
-    ]
-    few = len(indices) <= FEW
+    tasks = _parts(range(count), _TASK)
+    few = count <= FEW
     children = [] if few or processes == 1 else _children(min(processes, len(tasks)))
     if not children:
         yield from (_make(draw, seed, task) for task in tasks)
@@ -121,11 +114,11 @@ def _pieces(
 
 def _make(draw: Draw, seed: int, indices: range) -> np.ndarray:
     """In this process, batch by batch."""
-    made = []
-    for start in range(indices.start - indices.start % BATCH, indices.stop, BATCH):
-        batch = rasterize_many(*draw(seed, range(start, min(start + BATCH, indices.stop))))
-        made.append(batch[max(indices.start - start, 0) :])
-    return np.concatenate(made)
+    return np.concatenate([rasterize_many(*draw(seed, b)) for b in _parts(indices, BATCH)])
+
+
+def _parts(indices: range, size: int) -> list[range]:
+    return [indices[start : start + size] for start in range(0, len(indices), size)]
 
 
 def _children(count: int) -> list[subprocess.Popen[bytes]]:

@@ -14,9 +14,7 @@ from itertools import pairwise
 
 import torch
 
-from ..checkpoint import Checkpoint
-from ..digits.datasets import letters_test
-from ..evaluation import Evaluation, evaluate
+from ..evaluation import Evaluation
 
 _EDGES = (0.0, 0.5, 0.8, 0.95, 0.99, 1.0)
 
@@ -53,10 +51,3 @@ class Figures:
             inside = (shares >= low) & ((shares < high) | (high == 1))
             count = int(inside.sum())
             yield low, high, count, int(right[inside].sum()) / count if count else None
-
-
-def measure(checkpoint: Checkpoint, evaluation: Evaluation) -> Figures:
-    """The figures of a network that reads its test digits as `evaluation` says; a second."""
-    network, means = checkpoint.network(), checkpoint.means_to_tell_by
-    letters = evaluate(network, letters_test(), class_means=means)
-    return Figures(evaluation=evaluation, letters=letters)

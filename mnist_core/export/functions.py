@@ -64,7 +64,7 @@ def train(
     """
     if recipe not in config.RECIPES or not set(settings) <= set(config.SETTINGS):
         raise ConfigError("There is no such recipe or setting.")
-    trainer = Trainer.fresh(replace(config.RECIPES[recipe], **settings), device)  # type: ignore[arg-type]
+    trainer = Trainer(replace(config.RECIPES[recipe], **settings), device)  # type: ignore[arg-type]
     folder = Path(data_dir) if data_dir else places.data_dir()
     if datasets.needs_mnist(trainer.config.dataset) and not mnist.has_mnist(folder):
         mnist.fetch_mnist(folder)

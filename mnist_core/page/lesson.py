@@ -109,7 +109,7 @@ def _by_heart(digits: int, train: Split, test: Split) -> dict[str, Any]:
     part = Split(train.images[:digits], train.labels[:digits])
     test = Split(test.images[:TESTED], test.labels[:TESTED])
     settings = replace(TUTORIAL, epochs=SIZES[digits], batch_size=10, learning_rate=0.02)
-    trainer, every = Trainer.fresh(settings), max(1, SIZES[digits] // 12)
+    trainer, every = Trainer(settings), max(1, SIZES[digits] // 12)
     points = []
     for event in trainer.events(part, part):
         epoch = len(trainer.history.evaluations) - 1
@@ -124,7 +124,7 @@ def _resuming(train: Split) -> dict[str, Any]:
     """In how many weights a run, stopped half way and resumed, differs from a straight one; and how
     many a step of an optimizer over the old network changes in the loaded one."""
     (part, few), straight = _part(train), _trained(train)
-    stopped = Trainer.fresh(straight.config)
+    stopped = Trainer(straight.config)
     list(islice(stopped.batches(part, few), STEPS // 2))
     saved = stopped.checkpoint().to_bytes()
     resumed = Trainer.resume(Checkpoint.from_bytes(saved))
@@ -146,7 +146,7 @@ def _part(train: Split) -> tuple[Split, Split]:
 
 def _trained(train: Split) -> Trainer:
     """A network after STEPS steps."""
-    trainer = Trainer.fresh(replace(TUTORIAL, epochs=1))
+    trainer = Trainer(replace(TUTORIAL, epochs=1))
     list(trainer.batches(*_part(train)))
     return trainer
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from anyio import to_thread
 from gradio.utils import get_upload_folder
+from starlette.datastructures import MutableHeaders
 from starlette.formparsers import MultiPartException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -144,25 +145,16 @@ class FirstScript:
 
         async def send_with_script(message: Message) -> None:
             nonlocal start
-            if message["type"] == "http.response.start" and _is_page(message):
-                start = message
-                return
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(raw=message["headers"])
+                if headers.get("content-type", "").startswith("text/html"):
+                    start = message
+                    return
             if start is not None and message["type"] == "http.response.body":
                 message = {**message, "body": message["body"].replace(b"<head>", self._script, 1)}
-                await send({**start, "headers": _resized(start, len(message["body"]))})
+                MutableHeaders(raw=start["headers"])["content-length"] = str(len(message["body"]))
+                await send(start)
                 start = None
             await send(message)
 
         await self._app(scope, receive, send_with_script)
-
-
-def _is_page(message: Message) -> bool:
-    return any(
-        name == b"content-type" and value.startswith(b"text/html")
-        for name, value in message["headers"]
-    )
-
-
-def _resized(start: Message, length: int) -> list[tuple[bytes, bytes]]:
-    others = [(name, value) for name, value in start["headers"] if name != b"content-length"]
-    return [*others, (b"content-length", str(length).encode())]

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from ..digits.datasets import has_own, tested
-from ..digits.own import Own
 from ..digits.split import Split
 from ..errors import BusyError, CheckpointError, Message, MnistError
 from ..evaluation import Evaluation, evaluate
@@ -48,7 +47,7 @@ class Taught:
 class Mine:
     """The `own` drawings that a visitor has now, where their runs are, and who judges."""
 
-    own: Own | None
+    own: Split | None
     file_of: Callable[[str], Path]
     judge: Judge
     load: Load
@@ -117,11 +116,11 @@ def read_right(mine: Mine, run: RunState, say: Words) -> str:
 
 
 @bounded(keep=512, patience=0)
-def _read(file: Path, digest: str, own: Own) -> tuple[list[tuple[bytes, bool]], set[bytes]]:
+def _read(file: Path, digest: str, own: Split) -> tuple[list[tuple[bytes, bool]], set[bytes]]:
     """Each drawing and whether it is read right; and those that the run was taught."""
     run, split = checkpoint_at(file), tested(own)
     right = evaluate(network_at(file).model, split).right.tolist()
-    seen = set() if run.own is None else {image.tobytes() for image in run.own.images}
+    seen = set() if run.own is None else {*_images(run.own)}
     return list(zip(_images(split), right, strict=True)), seen
 
 

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from ..checkpoint import Checkpoint
 from ..config import NONE
 from ..digits import datasets
-from ..digits.own import Own
 from ..digits.split import Split
 from ..errors import CheckpointError, Message, MnistError
 from ..evaluation import Evaluation
@@ -95,7 +94,7 @@ def digits_of(name: str, folder: Path) -> Split:
 
 
 @bounded(keep=8)
-def own_digits(own: Own | None) -> Split:
+def own_digits(own: Split | None) -> Split:
     """A visitor's own digits. Raises DataError for none."""
     return datasets.tested(own)
 

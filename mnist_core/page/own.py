@@ -10,7 +10,8 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-from ..digits.own import Own, own_drawings
+from ..digits.own import own_drawings
+from ..digits.split import Split
 
 if TYPE_CHECKING:
     from ..numpy_network import Reader, TaughtReader
@@ -27,20 +28,21 @@ class OwnDrawings:
 
     def __init__(self) -> None:
         self._lock, self._teaching = threading.Lock(), threading.Lock()
-        self._drawings: OrderedDict[str, Own] = OrderedDict()
+        self._drawings: OrderedDict[str, Split] = OrderedDict()
         self._readers: OrderedDict[tuple[Reader, str], TaughtReader] = OrderedDict()
 
-    def keep(self, drawings: object) -> Own:
-        """Keep drawings as JSON has them, for a while, under their digest. Raises DrawingError."""
+    def keep(self, drawings: object) -> Split:
+        """Keep drawings as JSON has them, for a while, under their digest: as long as they are
+        kept, the same drawings are one object. Raises DrawingError."""
         own = own_drawings(drawings)
         with self._lock:
-            self._drawings[own.digest] = own
+            own = self._drawings.setdefault(own.digest, own)
             self._drawings.move_to_end(own.digest)
             while len(self._drawings) > _MOST_KEPT:
                 self._drawings.popitem(last=False)
         return own
 
-    def find(self, key: object) -> Own | None:
+    def find(self, key: object) -> Split | None:
         """The drawings with a key; None for another, or when they are forgotten."""
         with self._lock:
             own = self._drawings.get(str(key))
@@ -48,7 +50,7 @@ class OwnDrawings:
                 self._drawings.move_to_end(own.digest)
             return own
 
-    def reader(self, reader: Reader, own: Own) -> TaughtReader:
+    def reader(self, reader: Reader, own: Split) -> TaughtReader:
         """The reader that goes by these drawings as well."""
         from ..numpy_network import TaughtReader
 
@@ -66,13 +68,13 @@ class OwnDrawings:
         return taught
 
 
-def told_of(own: Own, taught: TaughtReader) -> dict[str, Any]:
+def told_of(own: Split, taught: TaughtReader) -> dict[str, Any]:
     """What the pad shows beside the drawings: which the network alone misreads, and how many are
     read right, without and with the others of them."""
-    alone, others = taught.readings()
+    labels, (alone, others) = own.labels.numpy(), taught.readings()
     return {
         "key": own.digest,
-        "misread": (alone != own.labels).tolist(),
-        "before": int((alone == own.labels).sum()),
-        "after": int((others == own.labels).sum()),
+        "misread": (alone != labels).tolist(),
+        "before": int((alone == labels).sum()),
+        "after": int((others == labels).sum()),
     }

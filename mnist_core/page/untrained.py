@@ -47,7 +47,7 @@ def untrained(load_test: Callable[[], Split], drawing: Tensor, config: TrainConf
 
 @lru_cache(maxsize=8)
 def _begun(config: TrainConfig) -> Trainer:
-    return Trainer.fresh(config)
+    return Trainer(config)
 
 
 @lru_cache(maxsize=8)

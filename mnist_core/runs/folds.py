@@ -13,15 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..checkpoint import Checkpoint
 from ..config import NONE, TrainConfig
 from ..digits.datasets import tested, with_own
-from ..digits.own import Own
+from ..digits.split import Split
 from ..evaluation import outputs
 from ..models import given_a_digit
 from ..training import Trainer
@@ -37,16 +35,16 @@ class Teaching:
 
     start: Checkpoint
     config: TrainConfig
-    own: Own
+    own: Split
     load: Load
 
 
-def dealt(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+def dealt(labels: Tensor) -> Tensor:
     """i64 [N] labels → i64 [N], each drawing's part, 0..FOLDS-1, every digit spread over all of
     them; -1 for what is no digit, which is not judged."""
-    parts = np.full(len(labels), -1)
-    digits = np.flatnonzero(labels < NONE)
-    parts[digits[labels[digits].argsort(kind="stable")]] = np.arange(len(digits)) % FOLDS
+    parts = torch.full_like(labels, -1)
+    (digits,) = torch.where(labels < NONE)
+    parts[digits[labels[digits].argsort(stable=True)]] = torch.arange(len(digits)) % FOLDS
     return parts
 
 
@@ -60,14 +58,12 @@ def judge(teaching: Teaching) -> Iterator[tuple[Tensor, Tensor]]:
     train, _ = teaching.load(teaching.config.data)
     parts = dealt(own.labels)
     of_digits = parts[parts >= 0]
-    for part in np.unique(of_digits):
-        held = torch.from_numpy(own.images[parts == part])
+    for part in of_digits.unique():
+        held = own.images[parts == part]
         others = own.where(parts != part)
         trainer = Trainer.start_from(teaching.start, teaching.config, own=others)
         few, _ = with_own(trainer.own, train, tested(own), trainer.config)
         for _ in trainer.batches(few, tested(own)):
             pass
-        yield (
-            torch.from_numpy(np.flatnonzero(of_digits == part)),
-            given_a_digit(outputs(trainer.model, held)),
-        )
+        (which,) = torch.where(of_digits == part)
+        yield which, given_a_digit(outputs(trainer.model, held))

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from ..checkpoint import write_atomically
-from ..config import RECIPES, SETTINGS, TrainConfig
+from ..config import RECIPES, SETTINGS, TUTORIAL, TrainConfig
 from ..training import Trainer
 
 
@@ -36,10 +36,10 @@ def write_record(path: Path, trainer: Trainer) -> None:
 
 def command(config: TrainConfig) -> str:
     """The command that trains such a run from its start, folders left to their defaults."""
-    recipe = RECIPES.get(config.recipe, TrainConfig())
+    recipe = RECIPES.get(config.recipe, TUTORIAL)
     flags = [
         f"--{name.replace('_', '-')} {getattr(config, name)}"
         for name in SETTINGS
         if getattr(config, name) != getattr(recipe, name)
     ]
-    return " ".join(["python -m mnist_core train", f"--recipe {config.recipe}", *flags])
+    return " ".join(["python -m mnist_core train", f"--recipe {recipe.recipe}", *flags])

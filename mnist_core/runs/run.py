@@ -218,7 +218,7 @@ class Run:
         config, run = self.state.config, self._checkpoint
         if run is None and self.folder.checkpoint.exists():
             run = Checkpoint.load(self.folder.checkpoint)  # damaged, which is said once more
-        run = run or Trainer.fresh(config).checkpoint()
+        run = run or Trainer(config).checkpoint()
         run = replace(run, config=replace(run.config, epochs=config.epochs))
         seen, resumes = self._seen(run), run.history.resumes
         if seen and seen not in resumes:

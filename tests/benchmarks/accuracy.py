@@ -38,7 +38,7 @@ def main() -> None:
     train, test = datasets.load("mnist", Path(options.data_dir))
     runs: dict[str, list[list[float]]] = {"ours": [], "tutorial": []}
     for seed in range(1, options.seeds + 1):
-        trainer = Trainer.fresh(replace(TUTORIAL, epochs=options.epochs, seed=seed))
+        trainer = Trainer(replace(TUTORIAL, epochs=options.epochs, seed=seed))
         events = trainer.events(train, test)
         runs["ours"].append([e.accuracy for e in events if isinstance(e, EvalEvent)][1:])
         with tempfile.TemporaryDirectory() as folder:

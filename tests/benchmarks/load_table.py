@@ -95,7 +95,7 @@ def _speeds(server: Server, least: int) -> list[int]:
 def _looks_at(losses: int) -> Row:
     steps = [StepEvent(examples_seen=64 * n, loss=2.3, seconds=0.01 * n) for n in range(losses)]
     tests = [EvalEvent(examples_seen=0, loss=2.3, accuracy=0.1, seconds=0.0)]
-    run = replace(Trainer.fresh(TUTORIAL).checkpoint(), history=History(steps, tests, []))
+    run = replace(Trainer(TUTORIAL).checkpoint(), history=History(steps, tests, []))
     with tempfile.TemporaryDirectory() as name:
         folder, visitor = Path(name), new_visitor()
         run.save(folder / "run.pt")
@@ -118,7 +118,7 @@ def _kept(count: int) -> Row:
     visitors = [new_visitor() for _ in range(-(-count // each))]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        Trainer.fresh(TUTORIAL).checkpoint().save(folder / "run.pt")
+        Trainer(TUTORIAL).checkpoint().save(folder / "run.pt")
         scheduler = _scheduler(folder)
         for number in range(count):
             scheduler.upload(visitors[number // each], [folder / "run.pt"])

@@ -35,7 +35,7 @@ from mnist_core import places  # noqa: E402
 from mnist_core.checkpoint import Checkpoint  # noqa: E402
 from mnist_core.config import teaching  # noqa: E402
 from mnist_core.digits import datasets  # noqa: E402
-from mnist_core.digits.own import Own  # noqa: E402
+from mnist_core.digits.split import Split  # noqa: E402
 from mnist_core.digits.strokes import rasterize  # noqa: E402
 from mnist_core.evaluation import evaluate  # noqa: E402
 from mnist_core.numpy_network import TaughtReader  # noqa: E402
@@ -115,7 +115,7 @@ def report(name: str, what: str, start: Checkpoint, pairs: list[tuple[Drawn, Dra
     for own, later in pairs:
         images, labels = _arrays(later)
         alone = reader.answers(images).probabilities.argmax(1)
-        taught = TaughtReader(reader, Own(*_arrays(own))).answers(images).probabilities.argmax(1)
+        taught = TaughtReader(reader, _split(own)).answers(images).probabilities.argmax(1)
         counts.append(((alone != labels).sum(), (taught != labels).sum(), len(labels)))
     before, after, count = np.array(counts).sum(0).tolist()
     worse = sum(int(b > a + 1) for a, b, _ in counts)
@@ -134,7 +134,7 @@ def report_rounds(name: str, start: Checkpoint, people: list[Drawn], size: int) 
             drawn = person[number * size : (number + 1) * size]
             images, labels = _arrays(drawn)
             alone = reader.answers(images).probabilities.argmax(1) != labels
-            reads = TaughtReader(reader, Own(*_arrays(misread))) if misread else reader
+            reads = TaughtReader(reader, _split(misread)) if misread else reader
             wrong = reads.answers(images).probabilities.argmax(1) != labels
             errors[:, number] += alone.sum(), wrong.sum()
             misread += [each for each, is_wrong in zip(drawn, wrong, strict=True) if is_wrong]
@@ -150,13 +150,13 @@ def report_taught(name: str, start: Checkpoint, pairs: list[tuple[Drawn, Drawn]]
     for own, later in pairs:
         images, labels = _arrays(later)
         alone = _misread(start.network(), images, labels)
-        trainer = Trainer.start_from(start, teaching(start.config), own=Own(*_arrays(own)))
+        trainer = Trainer.start_from(start, teaching(start.config), own=_split(own))
         splits = trainer.splits(load)
         began = time.process_time()
         list(trainer.events(*splits))
         seconds.append(time.process_time() - began)
         taught = _misread(trainer.model, images, labels)
-        reader = TaughtReader(reader_of(trainer.checkpoint()), Own(*_arrays(own)))
+        reader = TaughtReader(reader_of(trainer.checkpoint()), _split(own))
         both = int((reader.answers(images).probabilities.argmax(1) != labels).sum())
         counts.append((alone, taught, both, len(labels)))
         accuracies.append(trainer.history.evaluations[-1].accuracy)
@@ -174,12 +174,16 @@ def report_taught(name: str, start: Checkpoint, pairs: list[tuple[Drawn, Drawn]]
 
 
 def _misread(network: torch.nn.Module, images: np.ndarray, labels: np.ndarray) -> int:
-    split = datasets.Split(torch.from_numpy(images), torch.from_numpy(labels))
+    split = Split(torch.from_numpy(images), torch.from_numpy(labels))
     return int((~evaluate(network, split).right).sum())
 
 
 def _arrays(drawn: Drawn) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([image for _, image in drawn]), np.array([label for label, _ in drawn])
+
+
+def _split(drawn: Drawn) -> Split:
+    return Split(*map(torch.from_numpy, _arrays(drawn)))
 
 
 def _drawings(path: Path, down: int):

@@ -41,7 +41,7 @@ def tutorial_seconds(folder: Path, data_dir: Path) -> float:
 
 def our_seconds(folder: Path, train: split.Split, test: split.Split) -> float:
     """From the first evaluation to the last step: one epoch with everything but evaluating."""
-    trainer, saver = Trainer.fresh(TUTORIAL), Saver(folder / "checkpoint.pt")
+    trainer, saver = Trainer(TUTORIAL), Saver(folder / "checkpoint.pt")
     events = trainer.batches(train, test)
     assert isinstance(next(events), EvalEvent)
 
@@ -55,7 +55,7 @@ def our_seconds(folder: Path, train: split.Split, test: split.Split) -> float:
 
 def floor_seconds(train: split.Split) -> float:
     """The least that this network and optimizer can take."""
-    trainer = Trainer.fresh(TUTORIAL)
+    trainer = Trainer(TUTORIAL)
     order = split.batches(len(train), TUTORIAL.batch_size, seed=1, epoch=0)
     ready = [(split.normalize(train.images[index]), train.labels[index]) for index in order]
     trainer.model.train()
