@@ -33,6 +33,14 @@ def test_the_first_view_is_the_mistakes_worst_first(tab):
     assert all("✗" in caption for caption in captions(tab))
 
 
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_on_a_phone_digits_are_in_the_first_screen_and_each_choice_can_be_read(open_page, locale):
+    page = open_page("/#tab=test", viewport={"width": 390, "height": 664}, locale=locale)
+    expect(page.locator(".digit-cell").first).to_be_in_viewport(ratio=1)
+    for choice in page.locator(".form:has(> .pills) input[role=combobox]:visible").all():
+        assert choice.evaluate("field => field.scrollWidth <= field.clientWidth")
+
+
 def test_a_cell_of_the_confusion_matrix_shows_its_digits(tab):
     cell = tab.get_by_role("button", name=re.compile("of the 4s read as 9"))
     count = int(cell.inner_text())
