@@ -241,9 +241,10 @@ def test_a_setting_is_taken_or_refused_in_a_short_sentence(name, value):
 
 
 counts, numbers = st.integers(0, 2**31), st.floats(0, 1e38)
-steps = st.builds(StepEvent, examples_seen=counts, loss=numbers, seconds=numbers)
+times = st.floats(0, 1e10)
+steps = st.builds(StepEvent, examples_seen=counts, loss=numbers, seconds=times)
 evaluations = st.builds(
-    EvalEvent, examples_seen=counts, loss=numbers, accuracy=st.floats(0, 1), seconds=numbers
+    EvalEvent, examples_seen=counts, loss=numbers, accuracy=st.floats(0, 1), seconds=times
 )
 
 
