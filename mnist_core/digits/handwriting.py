@@ -11,10 +11,10 @@ a network trained on it alone reads MNIST's own test digits worse than one train
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 
@@ -37,28 +37,15 @@ def handwriting(digit: int, rng: np.random.Generator) -> list[np.ndarray]:
     return write([allograph(digit, uniform(rng))], [rng])[0]
 
 
-def handwriting_images(
-    count: int,
-    seed: int,
-    *,
-    cache: Path | None = None,
-    progress: Callable[[float], None] | None = None,
-    processes: int | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Images u8 [count,28,28], ink 255, and labels i64 [count], each the last figure of its index.
-
-    The other arguments are those of `synthetic.images`, which keeps them in the folder `cache`.
-    """
-    file = cache and cache / f"handwriting-v{VERSION}-{seed}-0-{count}.npz"
-    images = synthetic.images(draw, count, seed, file=file, progress=progress, processes=processes)
-    return images, np.arange(count) % 10
-
-
 def draw(seed: int, indices: range) -> tuple[list[list[np.ndarray]], np.ndarray]:
     """Digits as strokes, and the widths of their pens: a `synthetic.Draw`."""
     rngs = [np.random.default_rng((seed, index)) for index in indices]
     forms = [allograph(i % 10, uniform(rng)) for i, rng in zip(indices, rngs, strict=True)]
     return write(forms, rngs), np.array([pen(rng) for rng in rngs])
+
+
+handwriting_images = partial(synthetic.images, draw, f"handwriting-v{VERSION}", None)
+"""`handwriting_images(count, seed, …)`: `synthetic.images` of digits."""
 
 
 def uniform(rng: np.random.Generator) -> Uniform:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -34,32 +34,6 @@ Kind = Callable[[Uniform], list[Form]]
 """Draws something: forms, each to be written in a hand of its own."""
 
 
-def nondigit_images(
-    count: int,
-    seed: int,
-    *,
-    cache: Path | None = None,
-    progress: Callable[[float], None] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Images u8 [count,28,28], ink 255, and labels i64 [count], NONE; as `handwriting_images`."""
-    file = cache and cache / f"nondigits-v{VERSION}-{HANDS}-{seed}-0-{count}.npz"
-    images = synthetic.images(draw, count, seed, file=file, progress=progress)
-    return images, np.full(count, NONE)
-
-
-def letter_images(
-    count: int,
-    seed: int,
-    *,
-    cache: Path | None = None,
-    progress: Callable[[float], None] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """As `nondigit_images`, but letters and signs alone."""
-    file = cache and cache / f"letters-v{VERSION}-{HANDS}-{seed}-{count}.npz"
-    images = synthetic.images(draw_letters, count, seed, file=file, progress=progress)
-    return images, np.full(count, NONE)
-
-
 def draw(seed: int, indices: range) -> tuple[list[list[np.ndarray]], np.ndarray]:
     """Drawings as strokes, and the widths of their pens: a `synthetic.Draw`."""
     return _drawn(_KINDS, seed, indices)
@@ -68,6 +42,11 @@ def draw(seed: int, indices: range) -> tuple[list[list[np.ndarray]], np.ndarray]
 def draw_letters(seed: int, indices: range) -> tuple[list[list[np.ndarray]], np.ndarray]:
     """As `draw`, but letters alone."""
     return _drawn({_letter: 1}, seed, indices)
+
+
+nondigit_images = partial(synthetic.images, draw, f"nondigits-v{VERSION}-{HANDS}", NONE)
+letter_images = partial(synthetic.images, draw_letters, f"letters-v{VERSION}-{HANDS}", NONE)
+"""`nondigit_images(count, seed, …)`: `synthetic.images` of all that is no digit, or of letters."""
 
 
 def _drawn(

@@ -42,19 +42,24 @@ _TASK = 10 * BATCH
 
 def images(
     draw: Draw,
+    name: str,
+    label: int | None,
     count: int,
     seed: int,
     *,
-    file: Path | None = None,
+    cache: Path | None = None,
     progress: Callable[[float], None] | None = None,
     processes: int | None = None,
-) -> np.ndarray:
-    """Images u8 [count,28,28] of what `draw` draws, ink 255. Image i depends on (seed, i) alone.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images u8 [count,28,28] of what `draw` draws, ink 255, and labels i64 [count]: the `label`,
+    or the last figure of each index. Image i depends on (seed, i) alone.
 
-    Read from `file` when it is there and whole, and kept there otherwise, if that can be done.
-    `progress` is told the share that is made, up to 1; what it raises ends the making.
-    As many `processes` work on it at most, by default one for each of `places.cores`.
+    Read from the folder `cache`, where `name` says of what and which version they are, when they
+    are there and whole, and kept there otherwise, if that can be done. `progress` is told the
+    share that is made, up to 1; what it raises ends the making. As many `processes` work on it at
+    most, by default one for each of `places.cores`.
     """
+    file = cache and cache / f"{name}-{seed}-0-{count}.npz"
     made = _read(file, count) if file else None
     if made is None:
         made = np.empty((count, SIDE, SIDE), np.uint8)
@@ -69,7 +74,7 @@ def images(
             _keep(file, made)
     elif progress:
         progress(1.0)
-    return made
+    return made, np.arange(count) % 10 if label is None else np.full(count, label)
 
 
 def work() -> None:
