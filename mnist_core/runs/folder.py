@@ -296,6 +296,7 @@ class Saver:
     def __init__(self, path: Path) -> None:
         self.path, self._snapshots = path, Snapshots(path)
         self._next = 0.0
+        self._saved: Checkpoint | None = None
 
     @property
     def is_due(self) -> bool:
@@ -303,21 +304,19 @@ class Saver:
         return time.monotonic() >= self._next
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Save now. Raises CheckpointError as `Checkpoint.save` does."""
+        """Save now, unless it has been. Raises CheckpointError as `Checkpoint.save` does."""
+        if checkpoint is self._saved:
+            return
         start = time.monotonic()
         if not checkpoint.batches_done:  # where a run starts from another's weights, these
             self._snapshots.keep(0, checkpoint.model)
         checkpoint.save(self.path)
         end = time.monotonic()
-        self._next = end + 100 * (end - start)
+        self._saved, self._next = checkpoint, end + 100 * (end - start)
 
-    def keep(self, checkpoint: Checkpoint, seen: int, is_test: bool) -> bool:
-        """What is due of a run after `seen` examples, and perhaps a test; whether it was saved.
-
-        Raises CheckpointError.
-        """
+    def keep(self, checkpoint: Checkpoint, seen: int, is_test: bool) -> None:
+        """Keep what is due of a run after `seen` examples and perhaps a test; raises as `save`."""
         if self._snapshots.is_due(seen, is_test):
             self._snapshots.keep(seen, checkpoint.model)
-        if is_due := self.is_due:
+        if self.is_due:
             self.save(checkpoint)
-        return is_due

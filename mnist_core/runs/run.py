@@ -53,7 +53,6 @@ class Run:
         self._watched_at = -_WATCHED_SECONDS
         self._recent: deque[tuple[float, int]] = deque(maxlen=_RECENT)
         self._saver = Saver(folder.checkpoint)
-        self._saved: Checkpoint | None = None
         self._drawing: Tensor | None = None
         self._model: nn.Module | None = None
         self._is_read = False  # the samples and the drawing, by the checkpoint
@@ -277,8 +276,7 @@ class Run:
         if progress.checkpoint is not None:
             run = replace(progress.checkpoint, history=self.state.history)
             self._receive(run)
-            if self._saver.keep(run, progress.examples_seen, progress.ends_epoch):
-                self._saved = run
+            self._saver.keep(run, progress.examples_seen, progress.ends_epoch)
 
     def _receive(self, run: Checkpoint) -> None:
         with self._lock:
@@ -297,9 +295,8 @@ class Run:
             self.set(live=[reading for reading in self.state.live if reading.examples_seen <= seen])
 
     def _save(self) -> None:
-        if self._checkpoint is not None and self._checkpoint is not self._saved:
+        if self._checkpoint is not None:
             self._saver.save(self._checkpoint)
-            self._saved = self._checkpoint
 
     def _seen(self, run: Checkpoint) -> int:
         if size := self.state.about.train_size:
