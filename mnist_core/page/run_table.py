@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from .. import config
 from ..digits.datasets import LETTERS
-from ..history import History
 from ..runs.run_state import RunState
 from .curves import COLOURS
 from .mine import Mine, read_right
@@ -68,19 +66,10 @@ def _row(run: RunState, swallowed: int | None, say: Words) -> dict[str, Any]:
         "accuracy": percent(run.accuracy),
         "letters": percent(None if swallowed is None else swallowed / LETTERS),
         "seconds": duration(run.history.seconds, say),
-        "reached": [
-            duration(seconds, say)
-            for seconds in _reached(run.history, len(run.history.evaluations))
-        ],
+        "reached": [duration(run.history.seconds_to(share), say) for share in (0.97, 0.98, 0.99)],
         "files": [(kind, say(_FILES[kind])) for kind in _FILES if offered[kind]],
         "active": run.active,
     }
-
-
-@lru_cache(maxsize=64)
-def _reached(history: History, _count: int) -> list[float | None]:
-    """Training time to 97, 98 and 99 %; remembered while there is no further evaluation."""
-    return [history.seconds_to(percent / 100) for percent in (97, 98, 99)]
 
 
 _FILES = {
