@@ -101,21 +101,19 @@ class _Answers:
         return asdict(Choice(run_id=run_id, at=scheduler.now()))
 
     def teach(self, say: Words) -> str:
-        from ..digits import datasets
         from .lesson import lesson
 
         try:
-            return lesson(say, datasets.load("mnist", self._lab.data_dir)[0])
+            return lesson(say, self._lab.load("mnist")[0])
         except MnistError as error:
             return render("said.html", say, sentence=say.translated(error))
 
     def ask(self, _: Words, question: Any) -> dict[str, Any]:
         """What a question of the lesson is answered with; nothing while that is computed."""
-        from ..digits import datasets
         from .lesson import answer
 
         try:
-            return answer(question, *datasets.load("mnist", self._lab.data_dir))
+            return answer(question, *self._lab.load("mnist"))
         except BusyError:
             return {}
 
