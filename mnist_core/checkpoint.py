@@ -32,6 +32,8 @@ from .history import History
 from .models import build, last_layer
 
 FORMAT = 2
+MOST_THREADS = 512
+"""That a run computes on; so many on a few cores would take hours and gigabytes."""
 
 THE_CHECKPOINT = Message("The checkpoint")
 
@@ -266,7 +268,7 @@ def _checked(checkpoint: Checkpoint) -> Checkpoint:
     optimizer = _momentum(checkpoint.optimizer, list(network.parameters()))
     if not _is_random_state(checkpoint.generator, checkpoint.device):
         raise ValueError(Message("the random state is not one."))
-    if not 0 <= checkpoint.batches_done < 2**40 or not 1 <= checkpoint.threads < 2**12:
+    if not 0 <= checkpoint.batches_done < 2**40 or not 1 <= checkpoint.threads <= MOST_THREADS:
         raise ValueError(Message("its position is not one."))
     model = {name: tensor.detach().clone() for name, tensor in checkpoint.model.items()}
     return replace(checkpoint, model=model, optimizer=optimizer, class_means=means)
