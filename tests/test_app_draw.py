@@ -243,6 +243,21 @@ def test_the_inside_is_lit_as_one_draws_and_follows_the_weights(page):
     expect(page.get_by_role("application", name="fc2: 10 values")).to_be_visible()
 
 
+def test_the_heads_of_the_inside_stand_apart_and_say_what_is_shown_at_every_width(open_page):
+    page = open_page(viewport={"width": 390, "height": 664})
+    page.locator(".pad-inside summary").click()
+    second = page.locator(".inside-column p").nth(2)
+    expect(second).to_have_text(re.compile(r"^conv2 \d+ of 32 · 7×7$"))
+    for width in (390, 820, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_function(
+            """() => { const all = [...document.querySelectorAll(".inside-column")];
+              const ends = all.map(box => box.querySelector("span").getBoundingClientRect().right);
+              return all.slice(1).every((box, k) => ends[k] < box.getBoundingClientRect().x); }"""
+        )
+    expect(second).to_have_text("conv2 32 · 7×7")
+
+
 def test_the_sum_behind_a_pixel_is_written_out_by_pointer_and_by_keyboard(page):
     draw(page, DRAWINGS[4])
     expect_read(page, 4)

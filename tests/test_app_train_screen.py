@@ -43,6 +43,8 @@ def test_an_experiment_is_one_press_a_question_and_a_sentence_on_both_curves(ope
     answer.click()
     said = page.locator(".run-said")
     expect(said).to_have_text("You expect: it learns nothing.")
+    for part in (said, page.locator(".run-big")):
+        expect(part).to_be_in_viewport()
     expect(page.locator(".run-of")).to_contain_text("at this moment")
     expect(page.locator(".run-legend")).to_contain_text("as shipped")
     expect(page.locator(".run-legend")).to_contain_text("Break it 1")

@@ -78,8 +78,7 @@ function lay(found) {
   first.append(Object.assign(document.createElement("canvas"), { className: "inside-input", width: 28, height: 28 }));
   layers = found.map((layer, k) => {
     const [count, height, width] = layer.shape;
-    const size = height > 1 ? `${count} · ${height}×${width}` : count;
-    const box = column(layer.name, size, layer.steps);
+    const box = column(layer.name, count, layer.steps);
     const canvas = document.createElement("canvas");
     canvas.tabIndex = 0;
     canvas.classList.toggle("digit-activation", k < found.length - 1);
@@ -136,10 +135,11 @@ function chooseUnits(layer) {
   const strength = (unit) => mapOf(layer, unit).reduce((total, value) => total + value, 0);
   const strong = layer.room < layer.count ? every.map((unit) => [strength(unit), unit]).sort(([a], [b]) => b - a).slice(0, layer.room) : [];
   layer.units = strong.length ? strong.map(([, unit]) => unit).sort((a, b) => a - b) : every;
-  const more = layer.count - layer.units.length;
-  layer.box.querySelector("span").title = more ? say("The strongest {shown} of {count}", { shown: layer.units.length, count: layer.count }) : "";
-  layer.box.classList.toggle("inside-more", more > 0);
-  if (more) layer.box.querySelector("span").textContent = say("{shown} of {count}", { shown: layer.units.length, count: layer.count }) + ` · ${layer.height}×${layer.width}`;
+  const some = strong.length && { shown: strong.length, count: layer.count };
+  const size = layer.box.querySelector("span");
+  size.title = some ? say("The strongest {shown} of {count}", some) : "";
+  size.textContent = some ? say("{shown} of {count}", some) : layer.count;
+  if (layer.height > 1) size.textContent += ` · ${layer.height}×${layer.width}`;
 }
 
 const mapOf = ({ values, height, width }, unit) => values.subarray(unit * height * width, (unit + 1) * height * width);

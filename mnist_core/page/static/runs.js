@@ -91,6 +91,7 @@ function send(event) {
   const said = target.dataset.value; // JSON
   const value = said ? JSON.parse(said) : target.type === "checkbox" ? target.checked : target.value;
   target.closest("details[name]")?.removeAttribute("open");
+  if (["experiment", "duel"].includes(action)) element.querySelector(".run-top").scrollIntoView({ block: "nearest" });
   delete marks[target.closest("[data-part]").dataset.part]; // shown anew, should it be refused
   trigger("select", { action, run_id: run, value, settings: settings(), device: device() });
   if (action === "experiment" && value[0] === "own") mnistOwn.teach();
