@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from . import torch_file
-from .config import NONE, TUTORIAL, TrainConfig
+from .config import MOST_THREADS, NONE, TUTORIAL, TrainConfig
 from .digits.own import MOST
 from .digits.split import Split
 from .errors import CheckpointError, ConfigError, Message
@@ -32,8 +32,6 @@ from .history import History
 from .models import build, last_layer
 
 FORMAT = 2
-MOST_THREADS = 512
-"""That a run computes on; so many on a few cores would take hours and gigabytes."""
 
 THE_CHECKPOINT = Message("The checkpoint")
 

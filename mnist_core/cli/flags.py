@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from .. import config
-from ..checkpoint import MOST_THREADS
-from ..config import RECIPES, SETTINGS, TrainConfig
+from ..config import MOST_THREADS, RECIPES, SETTINGS, TrainConfig
 from .commands import evaluate_command, export, predict
 from .train import train
 
