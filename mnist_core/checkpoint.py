@@ -5,8 +5,8 @@ leaves the last whole checkpoint. It is read by `torch_file`, which builds tenso
 containers alone, and then held against a fresh network of the same settings: names, shapes, types
 and finiteness must match, or nothing is taken from it. What a checkpoint does not need is dropped.
 
-The tutorial keeps two files instead, `model.pth` and `optimizer.pth`; `export_tutorial` and
-`load_tutorial` write and read that pair.
+The tutorial keeps two files instead, `model.pth` and `optimizer.pth`; `tutorial_pair` and
+`load_tutorial` make and read these.
 """
 
 from __future__ import annotations
@@ -81,9 +81,7 @@ class Checkpoint:
 
     def to_bytes(self) -> bytes:
         """What `save` writes."""
-        file = io.BytesIO()
-        torch.save(self.content(), file)
-        return file.getvalue()
+        return _saved(self.content())
 
     def content(self) -> dict[str, Any]:
         """What a file holds: nested dicts and lists of tensors and plain values."""
@@ -130,7 +128,19 @@ class Checkpoint:
                 format=FORMAT,
             )
         try:
-            return _checked(cls(**_fields(content)))
+            run = cls(
+                config=TrainConfig.from_dict(content["config"]),
+                model=_dict(content["model"]),
+                optimizer=_dict(content["optimizer"]),
+                generator=content["generator"],
+                device=content["device"],
+                threads=int(content["threads"]),
+                batches_done=int(content["batches_done"]),
+                history=History.from_state_dict(content["history"]),
+                class_means=content["class_means"],
+                own=_own(content["own"]) if "own" in content else None,
+            )
+            return _checked(run)
         except _UNFIT as error:
             raise CheckpointError(_UNFITTING, file=name, reason=_reason(error)) from error
 
@@ -144,13 +154,9 @@ def load_files(files: Sequence[Path]) -> Checkpoint:
     return Checkpoint.load(files[0]) if len(files) == 1 else load_tutorial(*files)
 
 
-def export_tutorial(checkpoint: Checkpoint, model: Path, optimizer: Path) -> None:
-    """Write the tutorial's pair, as its `torch.save(….state_dict(), …)` lines would.
-
-    Raises CheckpointError when a file cannot be written.
-    """
-    write_atomically(model, lambda file: torch.save(checkpoint.model, file))
-    write_atomically(optimizer, lambda file: torch.save(checkpoint.optimizer, file))
+def tutorial_pair(checkpoint: Checkpoint) -> dict[str, bytes]:
+    """The tutorial's two files by name, as its `torch.save(….state_dict(), …)` lines write them."""
+    return {"model.pth": _saved(checkpoint.model), "optimizer.pth": _saved(checkpoint.optimizer)}
 
 
 def load_tutorial(first: Path, second: Path) -> Checkpoint:
@@ -228,19 +234,10 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         ) from error
 
 
-def _fields(content: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "config": TrainConfig.from_dict(content["config"]),
-        "model": _dict(content["model"]),
-        "optimizer": _dict(content["optimizer"]),
-        "generator": content["generator"],
-        "device": content["device"],
-        "threads": int(content["threads"]),
-        "batches_done": int(content["batches_done"]),
-        "history": History.from_state_dict(content["history"]),
-        "class_means": content["class_means"],
-        "own": _own(content["own"]) if "own" in content else None,
-    }
+def _saved(content: dict[str, Any]) -> bytes:
+    file = io.BytesIO()
+    torch.save(content, file)
+    return file.getvalue()
 
 
 def _own(content: Any) -> Split:

@@ -109,19 +109,31 @@ def slots(elsewhere: int | None = None) -> int:
     """How many runs a server trains at once: MNIST_SLOTS, or as many as a cluster has cores, or
     half the cores here if memory allows.
 
-    Raises ConfigError when MNIST_SLOTS is no whole number of at least 1.
+    Raises ConfigError as `whole_number`.
     """
-    if value := os.environ.get("MNIST_SLOTS"):
-        if not (value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= 1000):
-            raise ConfigError(
-                "MNIST_SLOTS must be a whole number from 1 to 1,000, not {value}.", value=value[:40]
-            )
-        return int(value)
+    if value := whole_number("MNIST_SLOTS", 1000):
+        return value
     if elsewhere is not None:
         return elsewhere
     memory = memory_bytes()
     fitting = (memory - SERVER_BYTES) // WORKER_BYTES if memory else 1000
     return max(min(cores() // 2, fitting), 1)
+
+
+def whole_number(name: str, most: int) -> int | None:
+    """What the environment says by this name, from 1 to `most`; None for nothing.
+
+    Raises ConfigError when it says anything else.
+    """
+    value = os.environ.get(name, "")
+    if value and not (value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= most):
+        raise ConfigError(
+            "{name} must be a whole number from 1 to {most:,}, not {value}.",
+            name=name,
+            most=most,
+            value=value[:40],
+        )
+    return int(value) if value else None
 
 
 def cores(system: Path = Path("/")) -> int:

@@ -10,10 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from mnist_core.digits import photo
 from mnist_core.digits.handwriting import handwriting
 
 Colour = tuple[int, int, int]
 _SIDE = 480  # of a photograph
+
+
+def prepare(picture):
+    """What a network is given of a picture, u8 [28,28]; None where there is no digit."""
+    return photo.prepare(picture)["image"]
 
 
 def canvas(digit=4, size=280, longest=170, pen=18, at=None, seed=3):

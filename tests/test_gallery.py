@@ -174,8 +174,10 @@ def test_of_what_is_no_digit_it_is_shown_what_slips_through_and_what_is_refused(
     assert "refused: no digit" in detail
     assert "loss" not in detail
     assert shown.counts() == ""
-    assert shown.sheet(View(show="all")).startswith(b"\x89PNG")
-    assert shown.csv().decode().count("no digit,no digit") == refused
+    files = shown.sheet(View(show="all")), shown.csv()
+    sheet, csv = (base64.b64decode(file["href"].partition(",")[2]) for file in files)
+    assert sheet.startswith(b"\x89PNG")
+    assert csv.decode().count("no digit,no digit") == refused
 
 
 def test_what_a_network_tells_by_is_said():

@@ -146,11 +146,6 @@ def test_what_is_there_is_not_fetched_again(tmp_path, mirror):
     mnist.fetch_mnist(tmp_path, ["http://127.0.0.1:1/"])
 
 
-def test_missing_mnist_is_said_with_what_to_do(tmp_path):
-    with pytest.raises(DataError, match="MNIST_DATA_DIR"):
-        mnist.load_mnist(tmp_path)
-
-
 def test_files_that_are_not_the_whole_of_mnist_are_called_damaged(tmp_path, mirror):
     mnist.fetch_mnist(tmp_path, [mirror()])
     with pytest.raises(DataError, match="damaged"):

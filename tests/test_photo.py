@@ -2,11 +2,11 @@ import io
 
 import numpy as np
 import pytest
-from pictures import canvas, png_header
+from pictures import canvas, png_header, prepare
 from PIL import Image, ImageDraw
 
 from mnist_core.digits.handwriting import handwriting, handwriting_images
-from mnist_core.digits.photo import FORMATS, MAX_PIXELS, open_picture, prepare
+from mnist_core.digits.photo import FORMATS, MAX_PIXELS, open_picture
 from mnist_core.digits.strokes import rasterize
 from mnist_core.errors import DrawingError
 

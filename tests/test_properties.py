@@ -11,11 +11,12 @@ import torch
 from digits import small_split
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import prepare
 from PIL import Image
 
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import TrainConfig
-from mnist_core.digits.photo import open_picture, prepare
+from mnist_core.digits.photo import open_picture
 from mnist_core.digits.strokes import rasterize
 from mnist_core.errors import MnistError
 from mnist_core.history import EvalEvent, History, StepEvent
@@ -240,9 +241,10 @@ def test_a_setting_is_taken_or_refused_in_a_short_sentence(name, value):
 
 
 counts, numbers = st.integers(0, 2**31), st.floats(0, 1e38)
-steps = st.builds(StepEvent, examples_seen=counts, loss=numbers, seconds=numbers)
+times = st.floats(0, 1e10)
+steps = st.builds(StepEvent, examples_seen=counts, loss=numbers, seconds=times)
 evaluations = st.builds(
-    EvalEvent, examples_seen=counts, loss=numbers, accuracy=st.floats(0, 1), seconds=numbers
+    EvalEvent, examples_seen=counts, loss=numbers, accuracy=st.floats(0, 1), seconds=times
 )
 
 

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 import torch
+from pictures import prepare
 from PIL import Image
 
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import MODERN
 from mnist_core.digits.handwriting import handwriting_images
-from mnist_core.digits.photo import prepare
 from mnist_core.evaluation import classify
 from mnist_core.places import shipped_weights
 

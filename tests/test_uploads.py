@@ -8,9 +8,18 @@ from functools import partial
 import pytest
 import torch
 from hostile import hostile_checkpoints
-from training_runs import SHORT, TEST, TRAIN, assert_same_result, ended, saved, uninterrupted
+from training_runs import (
+    SHORT,
+    TEST,
+    TRAIN,
+    assert_same_result,
+    ended,
+    saved,
+    uninterrupted,
+    write_pair,
+)
 
-from mnist_core.checkpoint import Checkpoint, export_tutorial, load_files
+from mnist_core.checkpoint import Checkpoint, load_files
 from mnist_core.config import TrainConfig
 from mnist_core.errors import CheckpointError, ConfigError
 from mnist_core.page.limits import make_room
@@ -32,7 +41,7 @@ def test_a_checkpoint_arrives_as_it_was(open_files, tmp_path):
     there, here = (one([shipped_weights("tutorial")]) for one in (open_files, load_files))
     assert there.to_bytes() == here.to_bytes()
     pair = [tmp_path / "model.pth", tmp_path / "optimizer.pth"]
-    export_tutorial(here, *pair)
+    write_pair(here, *pair)
     assert torch.equal(open_files(pair).model["fc2.bias"], here.model["fc2.bias"])
     assert open_files(pair[::-1]).config == open_files(pair).config
 
@@ -125,7 +134,7 @@ def test_the_tutorials_pair_is_taken_in_either_order_and_goes_on(
     open_scheduler, visitor, tmp_path, swapped
 ):
     files = [tmp_path / "a.pth", tmp_path / "b.pth"]
-    export_tutorial(uninterrupted(TrainConfig(epochs=1, momentum=0.7)), *files)
+    write_pair(uninterrupted(TrainConfig(epochs=1, momentum=0.7)), *files)
     scheduler = open_scheduler()
     run_id = scheduler.upload(visitor, files[::-1] if swapped else files)
     assert scheduler.look(visitor, run_id).config.momentum == 0.7
@@ -141,7 +150,7 @@ def test_a_pair_that_does_not_fit_is_told_by_its_names_and_the_true_reason(
 ):
     files = [tmp_path / "model.pth", tmp_path / "optimizer.pth"]
     other = Trainer(TrainConfig(network="modern")).checkpoint()
-    export_tutorial(other, *files)
+    write_pair(other, *files)
     with pytest.raises(CheckpointError, match=r"model\.pth and optimizer\.pth .*another network"):
         open_scheduler().upload(visitor, files[::-1] if swapped else files)
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from training_runs import LONG, load, load_for_ever, pause, saved, under_way, until
+from training_runs import LONG, load, load_for_ever, saved, until
 
 from mnist_core.runs.drive import Chunk
 from mnist_core.runs.workers import NICENESS, Workers
@@ -36,21 +36,6 @@ def process(workers, children):
 
 def go_on():
     return "continue"
-
-
-def test_a_step_is_one_batch_of_the_same_process(
-    open_scheduler, visitor, workers, process, children
-):
-    scheduler = open_scheduler(lenders={"cpu": workers.lend})
-    run_id = scheduler.start(visitor, LONG)
-    under_way(scheduler, visitor, run_id)
-    pause(scheduler, visitor, run_id)
-    for _ in range(2):
-        before = scheduler.look(visitor, run_id).examples_seen
-        scheduler.set_pace(visitor, run_id, "batch")
-        until(lambda: scheduler.look(visitor, run_id).status == "paused")
-        assert scheduler.look(visitor, run_id).examples_seen == before + 8
-    assert children() == {process}
 
 
 @pytest.mark.skipif(not hasattr(os, "getpriority"), reason="no niceness here")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from digits import small_split
 from servers import PATIENCE_SECONDS
 
-from mnist_core.checkpoint import Checkpoint
+from mnist_core.checkpoint import Checkpoint, tutorial_pair
 from mnist_core.config import TUTORIAL, TrainConfig
 from mnist_core.digits.split import Split
 from mnist_core.errors import DataError
@@ -112,3 +113,9 @@ def assert_same_result(one: Checkpoint, other: Checkpoint) -> None:
     assert [(e.examples_seen, e.loss) for e in one.history.steps] == [
         (e.examples_seen, e.loss) for e in other.history.steps
     ]
+
+
+def write_pair(checkpoint: Checkpoint, *files: Path) -> None:
+    """The tutorial's two files of a run."""
+    for file, content in zip(files, tutorial_pair(checkpoint).values(), strict=True):
+        file.write_bytes(content)

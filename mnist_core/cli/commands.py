@@ -9,10 +9,11 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
-from ..checkpoint import Checkpoint, export_tutorial
+from ..checkpoint import Checkpoint, tutorial_pair, write_atomically
 from ..digits import datasets
 from ..digits.own import read_own
 from ..digits.split import Split
@@ -113,7 +114,9 @@ def export(options: argparse.Namespace) -> int:
         raise ConfigError("Nothing to write: give --package, --onnx, or --model and --optimizer.")
     checkpoint = Checkpoint.load(checkpoint_file(options.run_file))
     if options.model:
-        export_tutorial(checkpoint, options.model, options.optimizer)
+        model, optimizer = tutorial_pair(checkpoint).values()
+        write_atomically(options.model, methodcaller("write", model))
+        write_atomically(options.optimizer, methodcaller("write", optimizer))
     if options.onnx:
         export_onnx(checkpoint, options.onnx)
     if options.package:

@@ -33,7 +33,7 @@ _BLOB = 0.42  # stroke width over length from which it is a blob; a disc has 0.5
 
 
 Prepared = dict[str, np.ndarray | None]
-"""u8 [28,28] "image", ink 255, and u8 [H,W] "ink", 255 on 0."""
+"""u8 [28,28] "image", ink 255, and u8 [H,W] "ink" that it was made from, 255 on 0; None without."""
 
 
 def open_picture(file: str | PathLike[str] | BinaryIO) -> Image.Image:
@@ -42,7 +42,8 @@ def open_picture(file: str | PathLike[str] | BinaryIO) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # oversized and odd files are judged below
             picture = Image.open(file, formats=FORMATS)
-            _check_size(picture)
+            if picture.width * picture.height > MAX_PIXELS:
+                raise DrawingError(_TOO_LARGE, most=MAX_PIXELS)
             picture.draft("RGB", (_WORKING_SIDE, _WORKING_SIDE))  # JPEG: decode only that large
             picture.load()
             return picture
@@ -57,22 +58,16 @@ def open_picture(file: str | PathLike[str] | BinaryIO) -> Image.Image:
 
 
 def prepare_file(file: str | bytes) -> Prepared:
-    """`prepare_with_ink` a picture by its path or its content. Raises DrawingError as both do."""
-    return prepare_with_ink(open_picture(BytesIO(file) if isinstance(file, bytes) else file))
+    """`prepare` a picture by its path or content. Raises DrawingError as `open_picture` does."""
+    return prepare(open_picture(BytesIO(file) if isinstance(file, bytes) else file))
 
 
-def prepare(picture: Image.Image) -> np.ndarray | None:
-    """A picture in any mode → u8 [28,28], ink 255; None without digit-like ink.
+def prepare(picture: Image.Image) -> Prepared:
+    """A picture in any mode → its "image" and "ink"; no image without digit-like ink.
 
     A picture that already is in MNIST's frame (28×28, boxed and centred) comes back unchanged,
-    light on dark. Raises DrawingError when it cannot be decoded or is too large.
+    light on dark, without ink. Raises DrawingError when it cannot be decoded.
     """
-    return prepare_with_ink(picture)["image"]
-
-
-def prepare_with_ink(picture: Image.Image) -> Prepared:
-    """`prepare`'s "image", and the "ink" that it was made from, where it was not in the frame."""
-    _check_size(picture)
     try:
         grey = _grey(ImageOps.exif_transpose(_reduced(picture)))
     except MemoryError:
@@ -99,11 +94,6 @@ def frame(ink: np.ndarray) -> np.ndarray | None:
 
 _BROKEN = "This is not a picture that can be read; use a PNG or JPEG file."
 _TOO_LARGE = "The picture is too large; at most {most:,} pixels can be read."
-
-
-def _check_size(picture: Image.Image) -> None:
-    if picture.width * picture.height > MAX_PIXELS:
-        raise DrawingError(_TOO_LARGE, most=MAX_PIXELS)
 
 
 def _reduced(picture: Image.Image) -> Image.Image:

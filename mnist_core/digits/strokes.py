@@ -36,14 +36,15 @@ def rasterize(strokes: Sequence, *, pen: float = PEN) -> np.ndarray | None:
     drawn = lines(strokes)
     if not drawn:
         return None
-    points = np.concatenate(drawn)
-    low = points.min(0)
-    scale = (BOX - pen) / float((points.max(0) - low).max())
-    path = np.concatenate([_evenly((line - low) * scale) for line in drawn])
-    path = path[:: 1 + len(path) // _MAX_IMPRINTS]
-    path += SIDE / 2 - path.mean(0)  # the mean of even steps is nearly the centre of the ink
-    owner = np.zeros(len(path), np.int64)
-    return _to_centre(_imprint(path.T, owner, np.array([pen])))[0]
+    points, counts = np.concatenate(drawn).T, np.array([len(line) for line in drawn])
+    low, high = points.min(1, keepdims=True), points.max(1, keepdims=True)
+    scale = (BOX - pen) / float((high - low).max())
+    path, _ = evenly((points - low) * scale, counts, _STEP)
+    path = path[:, :: 1 + path.shape[1] // _MAX_IMPRINTS]
+    # The mean of even steps is nearly the centre of the ink.
+    path += SIDE / 2 - path.mean(1, keepdims=True)
+    owner = np.zeros(path.shape[1], np.int64)
+    return _to_centre(_imprint(path, owner, np.array([pen])))[0]
 
 
 def rasterize_many(drawings: Sequence[Sequence[np.ndarray]], pens: np.ndarray) -> np.ndarray:
@@ -144,19 +145,6 @@ def _without_dots(lines: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
     sizes = [float((line.max(0) - line.min(0)).max()) for line in lines]
     least = max([1e-300, *(0.05 * size for size in sizes)])  # what is smaller has no inverse
     return [line for line, size in zip(lines, sizes, strict=True) if size > least]
-
-
-def _evenly(points: np.ndarray) -> np.ndarray:
-    """A polyline f[n,2] → points f[m,2] along it, about `_STEP` apart."""
-    lengths = np.hypot(*(points[1:] - points[:-1]).T)
-    along = np.concatenate([[0.0], np.cumsum(lengths)])
-    steps = int(along[-1] / _STEP) + 1
-    path = np.empty((steps + 1, 2))
-    where = np.arange(steps + 1) * (along[-1] / steps)
-    where[-1] = along[-1]
-    path[:, 0] = np.interp(where, along, points[:, 0])
-    path[:, 1] = np.interp(where, along, points[:, 1])
-    return path
 
 
 def _first(owner: np.ndarray) -> np.ndarray:

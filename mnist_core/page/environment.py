@@ -34,13 +34,7 @@ def prepare() -> None:
     places.name_the_user()
     places.slots(), places.fetches_at_start()  # which are said now if they mean nothing
     for name in ("GRADIO_SERVER_PORT", "GRADIO_NUM_PORTS"):
-        value = os.environ.get(name) or "1"
-        if not (value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= 65_535):
-            raise ConfigError(
-                "{name} must be a whole number from 1 to 65,535, not {value}.",
-                name=name,
-                value=value[:40],
-            )
+        places.whole_number(name, 65_535)
     if places.cluster() and not (find_spec("ray") and find_spec("grpc")):
         raise ConfigError('MNIST_CLUSTER needs a package: pip install "ray[client]"')
     if os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true" and not find_spec("mcp"):

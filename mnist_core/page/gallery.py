@@ -24,7 +24,7 @@ from ..runs.readings import read_here
 from . import digit_html
 from .bounded import bounded
 from .networks import Network, Read, readings_of
-from .parts import decode_drawing, render
+from .parts import decode_drawing, file_for_download, render
 from .selection import agreement, results_csv, select
 from .view import PER_PAGE, View
 from .words import Words
@@ -136,20 +136,21 @@ class Gallery:
         return render("digit_counts.html", self.say, counts=counts)
 
     @bounded(keep=2)
-    def csv(self) -> bytes:
-        """What the first network read, digit by digit."""
-        return results_csv(self._pair[0]).encode()
+    def csv(self) -> dict[str, str]:
+        """A file of what the first network read, digit by digit."""
+        return file_for_download("results.csv", "text/csv", results_csv(self._pair[0]).encode())
 
     @bounded(keep=8)
-    def sheet(self, view: View) -> bytes:
-        """The page as a PNG."""
+    def sheet(self, view: View) -> dict[str, str]:
+        """The page as a file, a PNG."""
         numbers, *_ = self._on_page(view)
         answers = self._answers(numbers)
-        return digit_html.sheet(
+        content = digit_html.sheet(
             self.split.images[numbers].numpy(),
             [f"{answer.truth} → {answer.short}" for answer in answers],
             [answer.is_wrong for answer in answers],
         )
+        return file_for_download("digits.png", "image/png", content)
 
     def _on_page(self, view: View) -> tuple[Tensor, int, int, int]:
         """The numbers of the digits on a page, the page, of how many, and of how many digits.

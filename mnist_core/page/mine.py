@@ -60,21 +60,18 @@ class Mine:
         with told(Message("Judging your digits: {share:.0%}"), digest):
             return _taught(file, digest, self.judge, self.load)
 
-    def read_right(self, run_id: str) -> tuple[int, int] | None:
-        """How many of their drawings it reads right, and of how many; None for none that can be
-        judged. Raises BusyError until that is known."""
-        if self.own is None or not self.own.of_digits():
-            return None
+    def read_right(self, run_id: str, own: Split) -> list[bool]:
+        """Whether it reads each of their drawings right that it can be judged by. Raises BusyError
+        until that is known."""
         file = self.file_of(run_id)
-        answers, seen = _read(file, file_digest(file), self.own)
+        answers, seen = _read(file, file_digest(file), own)
         taught = self.taught(run_id) if seen else None
         judged = dict(zip(taught.images, taught.right, strict=True)) if taught else {}
-        known = [
+        return [
             judged.get(image, answer)
             for image, answer in answers
             if image in judged or image not in seen
         ]
-        return (sum(known), len(known)) if known else None
 
 
 def taught(mine: Mine, run: RunState, say: Words) -> str:
@@ -102,17 +99,17 @@ def taught(mine: Mine, run: RunState, say: Words) -> str:
 def read_right(mine: Mine, run: RunState, say: Words) -> str:
     """How many of the visitor's drawings a run reads right, "…" until it has ended and is judged;
     "" where there is nothing to judge."""
-    if not run.history.evaluations:
+    if not run.history.evaluations or mine.own is None or not mine.own.of_digits():
         return ""
     if run.active:
-        return "…" if mine.own is not None and mine.own.of_digits() else ""
+        return "…"
     try:
-        found = mine.read_right(run.run_id)
+        right = mine.read_right(run.run_id, mine.own)
     except BusyError:
         return "…"
     except MnistError:  # which is said where the run is shown
         return ""
-    return say("{right} of {count}", right=found[0], count=found[1]) if found else ""
+    return say("{right} of {count}", right=sum(right), count=len(right)) if right else ""
 
 
 @bounded(keep=512, patience=0)

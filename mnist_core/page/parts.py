@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import DrawingError, MnistError
-from .words import Words, chinese, words_of
+from .words import Words, chinese, language_of
 
 STATIC, TEMPLATES = (Path(__file__).parent / name for name in ("static", "templates"))
 
@@ -139,7 +139,8 @@ def handler(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def handle(*values: object) -> Any:
-        say = words_of(LocalContext.request.get(None))
+        request = LocalContext.request.get(None)
+        say = Words(language_of(request.headers.get("accept-language") if request else None))
         try:
             return function(say, *values)
         except gr.Error:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import re
-import tempfile
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, cast, get_args
 
 from .. import config
-from ..checkpoint import Checkpoint, export_tutorial
+from ..checkpoint import Checkpoint, tutorial_pair
 from ..config import TrainConfig
 from ..errors import CheckpointError, ConfigError
 from ..export.package import zipped
@@ -108,7 +104,10 @@ def download(
         return f"{name}.zip", zipped(pack())
     file = scheduler.checkpoint_file(visitor, pressed.run_id)
     if pressed.value == "tutorial":
-        return f"{name}.zip", _tutorial_pair(Checkpoint.load(file))
+        checkpoint = Checkpoint.load(file)
+        if checkpoint.config.network != config.TUTORIAL.network:
+            raise CheckpointError("Only the tutorial's network has these two files.")
+        return f"{name}.zip", zipped(tutorial_pair(checkpoint))
     if pressed.value != "checkpoint":
         raise ConfigError("There is no such file of a run.")
     if not file.is_file():
@@ -135,16 +134,3 @@ def _experiment(value: Any) -> tuple[Experiment, str]:
             if value == [experiment.name, number]:
                 return experiment, answer
     raise ConfigError("There is no such experiment.")
-
-
-def _tutorial_pair(checkpoint: Checkpoint) -> bytes:
-    """A zip file of the tutorial's model.pth and optimizer.pth."""
-    if checkpoint.config.network != config.TUTORIAL.network:
-        raise CheckpointError("Only the tutorial's network has these two files.")
-    content = io.BytesIO()
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(content, "w") as archive:
-        files = [Path(folder) / name for name in ("model.pth", "optimizer.pth")]
-        export_tutorial(checkpoint, *files)
-        for file in files:
-            archive.write(file, file.name)
-    return content.getvalue()

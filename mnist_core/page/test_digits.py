@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zlib import crc32
 
 import gradio as gr
@@ -19,12 +19,9 @@ from ..config import NONE
 from ..errors import BusyError, ConfigError, MnistError
 from .lab import NOTHING, Lab
 from .missing_mnist import missing_mnist
-from .parts import PRIVATE, file_for_download, handler, i18n, own_html
+from .parts import PRIVATE, handler, i18n, own_html
 from .view import ANY, COMPARISONS, ORDERS, SHOWS, View
 from .words import Words
-
-if TYPE_CHECKING:
-    from .gallery import Gallery
 
 _DIGITS = {
     "mnist test": "MNIST, test",
@@ -182,17 +179,9 @@ def _makers(lab: Lab, say: Words, asked: Mapping[str, Any]) -> dict[str, partial
         "cloud": partial(Cloud.shown, cloud, asked.get("own")),
         "network": partial(Gallery.network, gallery),
         "counts": partial(Gallery.counts, gallery),
-        "sheet": partial(_sheet, gallery, view),
-        "csv": partial(_csv, gallery),
+        "sheet": partial(Gallery.sheet, gallery, view),
+        "csv": partial(Gallery.csv, gallery),
     }
-
-
-def _sheet(gallery: Gallery, view: View) -> dict[str, str]:
-    return file_for_download("digits.png", "image/png", gallery.sheet(view))
-
-
-def _csv(gallery: Gallery) -> dict[str, str]:
-    return file_for_download("results.csv", "text/csv", gallery.csv())
 
 
 def _named(values: Sequence[str]) -> list[tuple[Any, str]]:

@@ -1,8 +1,8 @@
 """The page's two languages: a sentence is written in English, and is the key to the Chinese one.
 
 `static/zh.json` holds each English template with its Chinese one (`tests/test_words.py` sees that
-none is missing). A `Words` is one language; each request gets its own (`words_of`), and hands it
-on to whatever makes sentences for it.
+none is missing). A `Words` is one language; each request gets its own (`parts.handler`), and hands
+it on to whatever makes sentences for it.
 
 But: words that a library or the operating system answers with stay as they are.
 """
@@ -14,18 +14,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from ..errors import Message, MnistError
 
 Language = Literal["en", "zh"]
-
-
-class Request(Protocol):
-    """What is asked of a request: its headers, by lower-case names."""
-
-    @property
-    def headers(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True)
@@ -59,14 +52,8 @@ class Words:
         return self(message.template, **message.values)
 
 
-def words_of(request: Request | None) -> Words:
-    """The words of whoever sent a request, by the first language that their browser accepts."""
-    accepted = request.headers.get("accept-language") if request is not None else None
-    return Words(language_of(accepted))
-
-
 def language_of(accept_language: str | None) -> Language:
-    """By an Accept-Language header: "zh" for every kind of Chinese, otherwise "en"."""
+    """By the first in an Accept-Language header: "zh" for every kind of Chinese, otherwise "en"."""
     first = (accept_language or "").split(",")[0].split(";")[0].strip().lower()
     return "zh" if first.split("-")[0] == "zh" else "en"
 

@@ -101,7 +101,7 @@ class Scheduler:
             self._check_active(visitor, len(configs))
             self._check_room(visitor, len(configs))
             runs = [
-                self._create(visitor, name, config, device)
+                self._open(self._create(visitor, name, config, device))
                 for config, name in zip(configs, names, strict=True)
             ]
             for run in runs:
@@ -287,16 +287,15 @@ class Scheduler:
         if kept + more > self._limits.runs:
             raise BusyError("You have {count} runs; delete one to make room.", count=kept)
 
-    def _create(self, visitor: str, kind: str, config: TrainConfig, device: str) -> Run:
+    def _create(self, visitor: str, kind: str, config: TrainConfig, device: str) -> RunFolder:
         names = {self._open(folder).state.about.name for folder in self._store.of(visitor)}
         name = next(name for n in count(1) if (name := f"{kind} {n}") not in names)
         about = About(name=checked_name(name), created=self.now(), config=config, device=device)
-        return self._open(self._store.create(visitor, about))
+        return self._store.create(visitor, about)
 
     def _keep(self, visitor: str, kind: str, run: Checkpoint, device: str) -> RunFolder:
         """A new run's folder with a checkpoint in it. Raises CheckpointError."""
-        folder = self._create(visitor, kind, run.config, device).folder
-        del self._runs[folder]  # to be opened with what it then holds
+        folder = self._create(visitor, kind, run.config, device)
         try:
             run.save(folder.checkpoint)
         except CheckpointError:
@@ -323,9 +322,8 @@ class Scheduler:
         with self._lock:
             if folder not in self._runs:
                 run = self._runs[folder] = Run(folder, self._load, self._limits.unseen_seconds)
-                run.set(
-                    touched=min(run.state.touched, self.now())
-                )  # the clock may have been set back
+                # The clock may have been set back.
+                run.set(touched=min(run.state.touched, self.now()))
             return self._runs[folder]
 
     def _sweep(self) -> None:

@@ -202,7 +202,7 @@ def error_sheet(
 def _both(strokes: list[np.ndarray], way: str) -> tuple[np.ndarray, np.ndarray]:
     canvas = draw(strokes, way)
     resized = canvas.resize((28, 28), Image.Resampling.BILINEAR)
-    return _or_blank(prepare(canvas)), 255 - np.asarray(resized)
+    return _or_blank(prepare(canvas)["image"]), 255 - np.asarray(resized)
 
 
 def _or_blank(image: np.ndarray | None) -> np.ndarray:
