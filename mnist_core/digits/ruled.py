@@ -83,7 +83,7 @@ def _without_level_lines(mask: Mask, others: Mask) -> tuple[Mask, int]:
 def _joins(box: tuple[slice, slice], others: Mask) -> bool:
     """Whether a piece of a line reaches from one to another of those that cross it."""
     first, end = box[1].start, box[1].stop
-    near = others[max(0, box[0].start - 3) : box[0].stop + 3].any(0)
+    near: Mask = np.any(others[max(0, box[0].start - 3) : box[0].stop + 3], axis=0)
     return bool(near[max(0, first - 4) : first + 4].any() and near[end - 4 : end + 4].any())
 
 
