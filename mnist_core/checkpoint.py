@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from . import torch_file
-from .config import NONE, TUTORIAL, TrainConfig
+from .config import MOST_THREADS, NONE, TUTORIAL, TrainConfig
 from .digits.own import MOST
 from .digits.split import Split
 from .errors import CheckpointError, ConfigError, Message
@@ -263,7 +263,7 @@ def _checked(checkpoint: Checkpoint) -> Checkpoint:
     optimizer = _momentum(checkpoint.optimizer, list(network.parameters()))
     if not _is_random_state(checkpoint.generator, checkpoint.device):
         raise ValueError(Message("the random state is not one."))
-    if not 0 <= checkpoint.batches_done < 2**40 or not 1 <= checkpoint.threads < 2**12:
+    if not 0 <= checkpoint.batches_done < 2**40 or not 1 <= checkpoint.threads <= MOST_THREADS:
         raise ValueError(Message("its position is not one."))
     model = {name: tensor.detach().clone() for name, tensor in checkpoint.model.items()}
     return replace(checkpoint, model=model, optimizer=optimizer, class_means=means)

@@ -21,6 +21,8 @@ SCHEDULES = ("constant", "one-cycle")
 NONE = 10
 """The output of a network, and the label, that stands for "no digit"."""
 MAX_EPOCHS = 100
+MOST_THREADS = 512
+"""That a run computes on: more, on a few cores, take hours and gigabytes."""
 
 
 def _ranged(default: Any, low: float, high: float, help: str) -> Any:

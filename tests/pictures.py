@@ -97,6 +97,8 @@ class Paper:
     thick: int = 1
     edges: dict[str, float] | None = None
     """Dark bands along "left", "right", "top" and "bottom": a cell, the table under the sheet."""
+    cells: bool = False
+    """In the middle one of a row of a form's cells."""
     shadow: float = 0
     """How much darker the left two fifths are; with a hard edge."""
     dim: float = 0
@@ -116,6 +118,12 @@ def photograph(digit: int, on: Paper, rng: np.random.Generator) -> bytes:
             brush.line([(0, at), (_SIDE, at)], fill=on.lines, width=on.thick)
             if on.squared:
                 brush.line([(at, 0), (at, _SIDE)], fill=on.lines, width=on.thick)
+    if on.cells:
+        low, high = 0.25 * _SIDE, 0.75 * _SIDE
+        for at in (low, high):
+            brush.line([(0, at), (_SIDE, at)], fill=on.lines, width=3)
+        for at in np.array([0.02, 0.33, 0.67, 0.98]) * _SIDE:
+            brush.line([(at, low), (at, high)], fill=on.lines, width=3)
     strokes = handwriting(digit, rng)
     points = np.concatenate(strokes)
     low, high = points.min(0), points.max(0)

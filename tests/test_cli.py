@@ -105,6 +105,33 @@ def test_what_cannot_be_read_is_said_and_the_others_are_still_answered(capsys, t
     assert all(re.fullmatch(r".{10,199}\.", sentence) for sentence in said), said
 
 
+def test_files_as_other_programs_write_them_are_read(capsys, tmp_path):
+    line = json.dumps({"strokes": SEVEN}) + "\r\n"
+    (tmp_path / "MARKED.JSONL").write_text(line, encoding="utf-8-sig", newline="")
+    code, out, _ = run(capsys, "predict", tmp_path / "MARKED.JSONL", "--json")
+    assert (code, json.loads(out)["digit"]) == (0, 7)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full disk here")
+def test_what_the_system_refuses_is_one_line(capsys, monkeypatch, tmp_path):
+    code, _, err = run(capsys, "train", "--out", tmp_path / ("x" * 300))
+    assert (code, err) == (1, "error: File name too long\n")
+    drawn = drawings(tmp_path / "d.jsonl", json.dumps({"strokes": SEVEN}))
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "mnist_core", "predict", str(drawn)],
+            cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "error: No space left on device\n")
+
+
+def test_the_tutorials_two_files_are_two(capsys, tmp_path):
+    same = tmp_path / "same.pth"
+    folder = saved_run(tmp_path / "run")
+    code, _, err = run(capsys, "export", folder, "--model", same, "--optimizer", same)
+    assert (code, "go together" in err, same.exists()) == (2, True, False)
+
+
 def test_thousands_of_drawings_are_read_in_one_call(capsys, tmp_path):
     lines = [json.dumps({"strokes": SEVEN})] * 2500
     code, out, _ = run(capsys, "predict", drawings(tmp_path / "d.jsonl", *lines), "--json")
@@ -130,6 +157,7 @@ def test_a_run_is_not_overwritten(capsys, tmp_path):
         (["--device", "tpu"], "invalid choice: 'tpu'"),
         (["--epochs", "many"], "invalid int value: 'many'"),
         (["--threads", "0"], "must be at least 1"),
+        (["--threads", "100000"], "at most 512"),
     ],
 )
 def test_a_setting_out_of_range_is_refused_before_anything_is_written(

@@ -23,6 +23,7 @@ SITUATIONS = {
     "in the cell of a form": Paper(
         edges={"left": 0.012, "right": 0.012, "top": 0.012, "bottom": 0.012}
     ),
+    "in a row of cells": Paper(cells=True, size=0.3, lines=DARK),
     "a dark table beside the sheet": Paper(edges={"right": 0.14}),
     "tables on two sides": Paper(edges={"left": 0.06, "bottom": 0.1}),
     "a hard shadow": Paper(shadow=0.45),

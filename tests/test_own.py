@@ -27,7 +27,8 @@ def test_strokes_and_pictures_are_taken_with_their_labels(tmp_path):
     picture = {"image": base64.b64encode(image.tobytes()).decode(), "label": 4}
     nothing = {"strokes": DRAWINGS[0], "label": "no digit"}
     file = tmp_path / "own.jsonl"
-    file.write_text("\n".join(map(json.dumps, [LINE, picture, nothing])) + "\n\n")
+    lines = "\n".join(map(json.dumps, [LINE, picture, nothing])) + "\n\n"
+    file.write_text(lines, encoding="utf-8-sig")  # a byte order mark, as other programs write
     own = read_own(file)
     assert own.labels.tolist() == [7, 4, NONE]
     assert np.array_equal(own.images, [rasterize(DRAWINGS[n]) for n in (7, 4, 0)])

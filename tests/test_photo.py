@@ -70,6 +70,19 @@ def test_ink_on_a_transparent_ground_is_read_whatever_its_colour(ink):
     assert difference(prepare(layer), prepare(picture)) < 0.05
 
 
+def test_an_ink_that_is_thin_everywhere_is_ink():
+    layer = Image.new("RGBA", canvas().size, (0, 0, 0, 0))
+    layer.putalpha(Image.fromarray((255 - np.asarray(canvas())) // 3))
+    assert difference(prepare(layer), prepare(canvas())) < 0.05
+
+
+@pytest.mark.parametrize("white", [1, 255, 1023, 4095, 65535])
+def test_of_how_many_bits_a_picture_is_makes_no_difference(white):
+    pixels = (np.asarray(canvas()) / 255 * 0.97 * white).astype(np.float32)
+    assert difference(prepare(Image.fromarray(pixels)), prepare(canvas())) < 0.05
+    assert prepare(Image.fromarray(np.zeros_like(pixels))) is None
+
+
 def test_colours_of_the_same_brightness_are_told_apart():
     mask = np.asarray(canvas()) < 128
     pixels = np.where(mask[..., None], [255, 0, 0], [76, 76, 76]).astype(np.uint8)

@@ -6,14 +6,15 @@
     commands     evaluate, predict, export
     flags        the commands and their flags
 
-Exit codes: 0 done; 1 some files could not be read (`predict`); 2 to 7 an error of errors.py, one
-line on stderr; 130 interrupted, after saving.
+Exit codes: 0 done; 1 some files could not be read (`predict`), or the system refused; 2 to 7 an
+error of errors.py, one line on stderr; 130 interrupted, after saving.
 """
 
 from __future__ import annotations
 
 import io
 import sys
+from contextlib import suppress
 
 from .. import places
 from ..errors import MnistError
@@ -37,4 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:  # the reader of a pipe has left
         sys.stderr.close()
+        return 1
+    except OSError as error:  # such as a name that is too long, or a full disk behind stdout
+        print(f"error: {error.strerror}", file=sys.stderr)
+        if error.filename is None:  # of stdout, which is not flushed once more at the end
+            with suppress(OSError):
+                sys.stdout.close()
         return 1

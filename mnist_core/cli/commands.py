@@ -108,7 +108,7 @@ def predict(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    if (options.model is None) != (options.optimizer is None):
+    if len({options.model, options.optimizer} - {None}) == 1:  # one alone, or the same twice
         raise ConfigError("The tutorial's two files go together: give --model and --optimizer.")
     if not (options.model or options.package or options.onnx):
         raise ConfigError("Nothing to write: give --package, --onnx, or --model and --optimizer.")
@@ -136,11 +136,11 @@ def _drawings(files: Iterable[Path]) -> Iterator[tuple[str, Path | list | Drawin
     """What is drawn, each with its name: a picture, strokes of a .jsonl, which are not checked yet,
     or why there are none, so that the others are still read."""
     for file in files:
-        if file.suffix != ".jsonl":
+        if file.suffix.lower() != ".jsonl":
             yield str(file), file
             continue
         try:
-            with file.open(encoding="utf-8") as lines:
+            with file.open(encoding="utf-8-sig") as lines:
                 for number, line in enumerate(lines, 1):
                     if line.strip():
                         yield f"{file}:{number}", _strokes(line)

@@ -40,7 +40,7 @@ def own_dataset(text: str) -> tuple[str, Split | None]:
     """A dataset's name; for "FILE.jsonl" or "mnist+FILE.jsonl" with the drawings in the file.
 
     Raises DrawingError."""
-    if not text.endswith(".jsonl"):
+    if not text.lower().endswith(".jsonl"):
         return text, None
     mixed = text.startswith("mnist+")
     return "mnist+own" if mixed else "own", read_own(Path(text.removeprefix("mnist+")))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from .. import config
-from ..config import RECIPES, SETTINGS, TrainConfig
+from ..config import MOST_THREADS, RECIPES, SETTINGS, TrainConfig
 from .commands import evaluate_command, export, predict
 from .train import train
 
@@ -38,7 +38,7 @@ def _add_train(commands: Commands) -> None:
         _add_setting(parser, setting)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"),
                         help="default: auto; on resume, the run's own")  # fmt: skip
-    parser.add_argument("--threads", type=_positive,
+    parser.add_argument("--threads", type=_threads,
                         help="CPU threads; default: one a core; on resume, as before")  # fmt: skip
     _add_data_dir(parser)
     parser.add_argument("--out", type=Path, metavar="RUN_DIR",
@@ -122,13 +122,13 @@ def _add_data_dir(parser: argparse.ArgumentParser) -> None:
 
 def _dataset(text: str) -> str:
     """The name of a dataset, or a file of drawings, alone or with "mnist+" before it."""
-    if text not in config.DATASETS and not text.endswith(".jsonl"):
+    if text not in config.DATASETS and not text.lower().endswith(".jsonl"):
         raise argparse.ArgumentTypeError(f"must be one of {_DATASETS} or FILE.jsonl, not {text}")
     return text
 
 
-def _positive(text: str) -> int:
+def _threads(text: str) -> int:
     value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
+    if not 1 <= value <= MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"must be at least 1 and at most {MOST_THREADS}")
     return value

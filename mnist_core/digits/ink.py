@@ -2,12 +2,12 @@
 
 Paper is what a closing with a window wider than the strokes leaves (black top-hat, Serra 1982), so
 shadows and side light go with it; the window grows until one part of the ink is whole in it, once
-for dark ink and once for light. Long straight lines (ruled and squared paper, a cell's border) are
-taken out, but for where strokes cross them; parts that lie along the picture's edge, hold another
+for dark ink and once for light. Long straight lines are taken out (`ruled`), but for where
+strokes cross them; parts that lie along the picture's edge, hold another
 part in their hole or are small beside the digit are left out. What was found is cut out and found
 once more, larger.
 
-But: it looks for one digit. Strokes that run along a ruled line are thinned where they do.
+But: it looks for one digit.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from .ruled import Mask, lined, without_lines
+
 Grey = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 _WINDOWS = (0.05, 0.1, 0.2, 0.4)  # of the longest side: widest strokes that are looked for
 _COARSE, _FINE = 400, 160  # pixels: the picture's longest side at first, the digit's at last
@@ -125,14 +126,14 @@ def _strokes(
     level = float(np.median(ink[ink > 0.5 * ink.max()]))
     floor = min(max(0.02, usual + 4 * (usual - faint)), 0.5 * level)
     mask = ink > floor + 0.3 * (level - floor)
-    bare, lines = _without_lines(ink > floor) if are_lines else (ink > floor, 0)
+    bare, lines = without_lines(ink > floor) if are_lines else (ink > floor, 0)
     bare = bare & mask
     if own is not None:
         bare, mask = bare & own, mask & own
     found = None
     if lines:
         found = _choose(bare, mask, ink, smooth, window, is_last)
-        if found is not None and lines < 3 and (found.touches & ~_lined(mask & ~bare)).any():
+        if found is not None and lines < 3 and (found.touches & ~lined(mask & ~bare)).any():
             found = None  # the lines were the digit's own strokes
     found = found or _choose(mask, mask, ink, smooth, window, is_last)
     if found is None:
@@ -149,8 +150,8 @@ def _out_of_its_box(
     """What is inside, where four lines around it were taken for a part of it."""
     top, left, bottom, right = found.box
     within = found.kept[top:bottom, left:right]
-    inner, lines = _without_lines(within)
-    if lines < 4 or not _lined(within & ~inner).all():
+    inner, lines = without_lines(within)
+    if lines < 4 or not lined(within & ~inner).all():
         return found
     whole = np.zeros_like(mask)
     whole[top:bottom, left:right] = inner
@@ -168,75 +169,6 @@ def _soft(found: _Found, ink: Grey, mask: Mask, floor: float) -> Grey:
     if dropped.any():
         own &= near <= ndimage.distance_transform_edt(~dropped)
     return np.clip((ink - floor) / (level - floor), 0, 1).astype(np.float32) * own
-
-
-def _lined(removed: Mask) -> NDArray[np.bool_]:
-    """bool [4], top, left, bottom, right: whether lines were taken from more than half of it."""
-    high, wide = (max(2, round(0.06 * side)) for side in removed.shape)
-    edges = (removed[:high].any(0), removed[:, :wide].any(1),
-             removed[-high:].any(0), removed[:, -wide:].any(1))  # fmt: skip
-    return np.array([edge.mean() for edge in edges]) > 0.5
-
-
-def _without_lines(mask: Mask) -> tuple[Mask, int]:
-    """Without straight lines across, upright or level, and how many these were."""
-    count = 0
-    for _ in range(2):
-        mask, lines = _without_level_lines(mask)
-        count, mask = count + lines, mask.T
-    return mask, count
-
-
-def _without_level_lines(mask: Mask) -> tuple[Mask, int]:
-    height, width = mask.shape
-    slope = _slope(mask)
-    if slope is None:
-        return mask, 0
-    shift = np.rint(slope * (np.arange(width) - width // 2)).astype(int)
-    pad = int(abs(shift).max())
-    rows = np.arange(-pad, height + pad)[:, None] + shift[None]
-    inside = (rows >= 0) & (rows < height)
-    level = np.take_along_axis(mask, np.clip(rows, 0, height - 1), 0) & inside
-    thick = ndimage.maximum_filter1d(level.astype(np.float32), 3, axis=0)
-    run = max(1, round(0.3 * width))
-    dense = ndimage.uniform_filter1d(thick, run, axis=1, mode="nearest") > 0.9
-    straight = ndimage.maximum_filter1d(dense.astype(np.uint8), run, axis=1).astype(bool) & level
-    labels, _ = ndimage.label(straight, _AROUND)
-    gone, count = np.zeros_like(level), 0
-    for number, box in enumerate(ndimage.find_objects(labels), 1):
-        one = labels[box] == number
-        along = one.any(0)
-        row = (box[0].start + box[0].stop) // 2
-        if along.sum() < 0.75 * max(int(inside[row].sum()), 0.5 * width):
-            continue
-        thickness = int(np.median(one.sum(0)[along]))
-        is_edge = box[0].start <= pad + 2 or box[0].stop >= pad + height - 2
-        if thickness > max(3, 0.02 * max(height, width)) and not is_edge:
-            continue  # too thick for a line that is drawn on paper
-        first, last = max(0, box[0].start - 2 * thickness - 3), box[0].stop + 2 * thickness + 3
-        upright = np.ones((int(1.5 * thickness) + 2, 1))
-        crossing = ndimage.binary_opening(level[first:last, box[1]], upright)
-        offset = box[0].start - first
-        gone[box] |= one & ~crossing[offset : offset + one.shape[0]]
-        count += 1
-    without = mask.copy()
-    y, x = np.nonzero(gone)
-    without[rows[y, x], x] = False
-    return without, count
-
-
-def _slope(mask: Mask) -> float | None:
-    """Of the lines across, rows a column; None where no row along one is filled to a quarter."""
-    width = mask.shape[1]
-    y, x = np.nonzero(mask)
-    if len(y) < 0.5 * width:
-        return None
-    profiles = [
-        (slope, np.bincount(np.rint(y - slope * (x - width // 2)).astype(int) + width))
-        for slope in np.linspace(-0.2, 0.2, 61)
-    ]
-    slope, profile = max(profiles, key=lambda one: float((one[1].astype(float) ** 3).sum()))
-    return float(slope) if profile.max() >= 0.25 * width else None
 
 
 def _choose(

@@ -39,7 +39,7 @@ def read_own(file: Path) -> Split:
     try:
         with file.open("rb") as content:
             lines = content.read(MOST_BYTES + 1)
-        text = lines.decode("utf-8")
+        text = lines.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         raise DrawingError(f"The file cannot be read: {reason}.") from error

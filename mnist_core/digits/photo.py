@@ -131,9 +131,10 @@ def _plain(picture: Image.Image) -> Image.Image:
 def _grey(picture: Image.Image) -> np.ndarray:
     """L, F, RGB or RGBA → f32 [H,W] in 0..1, transparency laid on what sets the ink off."""
     pixels: np.ndarray = np.asarray(picture, dtype=np.float32)
-    largest = float(pixels.max())
-    pixels = pixels / (255 if largest <= 255 else 65535 if largest <= 65535 else largest)
-    pixels = np.clip(pixels, 0, 1)
+    largest, full = float(pixels.max()), 255.0
+    if picture.mode == "F":  # of so many bits, in whatever they are kept
+        full = next((2**n - 1 for n in (1, 8, 10, 12, 14, 16) if largest < 2**n), largest)
+    pixels = np.clip(pixels / full, 0, 1)
     if picture.mode == "RGBA":
         pixels = _flatten(pixels)
     if pixels.ndim == 3:
@@ -144,6 +145,7 @@ def _grey(picture: Image.Image) -> np.ndarray:
 def _flatten(pixels: np.ndarray) -> np.ndarray:
     """f32 [H,W,4] → [H,W,3]. Paper is what the few clear pixels lie in, or the ink's opposite."""
     colour, alpha = pixels[..., :3], pixels[..., 3:]
+    alpha = alpha / max(float(alpha.max()), 1 / 255)  # a thin ink is ink
     opaque = colour[alpha[..., 0] > 0.5]
     if not len(opaque):
         return np.ones_like(colour)
