@@ -105,6 +105,7 @@ class Paper:
     """How much darker it is at the right than at the left."""
     crop: bool = False
     """To the ink."""
+    underlined: bool = False
     mark: bool = False
     """A mark in a corner, far from the digit."""
 
@@ -135,6 +136,9 @@ def photograph(digit: int, on: Paper, rng: np.random.Generator) -> bytes:
         for x, y in path:
             half = pen / 2
             brush.ellipse((x - half, y - half, x + half, y + half), fill=on.ink)
+    if on.underlined:
+        x, y = np.array(on.centre) * _SIDE + (-0.3 * _SIDE, (on.size / 2 + 0.05) * _SIDE)
+        brush.line([(x, y), (x + 0.6 * _SIDE, y - 3)], fill=on.ink, width=pen)
     if on.mark:
         brush.line([(20, 455), (42, 462)], fill=on.ink, width=3)
     if on.crop:

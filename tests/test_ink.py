@@ -29,6 +29,7 @@ SITUATIONS = {
     "a hard shadow": Paper(shadow=0.45),
     "light from one side": Paper(dim=0.5),
     "a mark far away": Paper(mark=True),
+    "underlined": Paper(underlined=True),
     "a dark screen": Paper(paper=(25, 25, 28), ink=(235, 235, 235)),
     "red on yellow": Paper(paper=(250, 235, 130), ink=(195, 45, 50)),
     "blue on blue": Paper(paper=(150, 180, 228), ink=(45, 62, 158)),

@@ -2,10 +2,10 @@
 
 Paper is what a closing with a window wider than the strokes leaves (black top-hat, Serra 1982), so
 shadows and side light go with it; the window grows until one part of the ink is whole in it, once
-for dark ink and once for light. Long straight lines are taken out (`ruled`), but for where
-strokes cross them; parts that lie along the picture's edge, hold another
-part in their hole or are small beside the digit are left out. What was found is cut out and found
-once more, larger.
+for dark ink and once for light. Long straight lines are taken out (`ruled`), but for where strokes
+cross them; parts that lie along the picture's edge, hold another part in their hole, are small
+beside the digit or a dash under it are left out. What was found is cut out and found once more,
+larger.
 
 But: it looks for one digit.
 """
@@ -42,6 +42,14 @@ class _Part:
     at_edge: float
     score: float
     mass: float
+
+    @property
+    def is_level(self) -> bool:
+        """Whether it is a dash: a line under a digit, or its foot or crossbar."""
+        return self.height < 0.15 * self.longest
+
+    def is_below(self, other: _Part) -> bool:
+        return self.box[0].start >= other.box[0].stop
 
 
 @dataclass
@@ -194,6 +202,8 @@ def _choose(
         if too_small or part.at_edge > 0.5 or part.longest > 1.3 * chosen.longest:
             continue
         gap = away[part.box][labels[part.box] == part.number].min()
+        if part.is_level and gap > 0.04 * chosen.longest and part.is_below(chosen):
+            continue  # a line under the digit
         is_tall = gap < 0.3 * chosen.longest or part.height > 0.6 * chosen.height
         if gap < 0.15 * chosen.longest or (part.score > 0 and is_tall):
             kept |= labels == part.number
@@ -235,6 +245,7 @@ def _parts(labels: NDArray[np.int32], count: int, ink: Grey, is_last: bool) -> l
         inside = max(0.1, 1 - at_edge) if is_last else (1 - at_edge) * (at_edge < 0.5)
         is_blob = widest >= 0.6 * longest
         score = longest * inside * (not crosses) * (not is_blob) * min(1.0, 2.2 * usual / widest)
+        score *= 0.5 if sides[0] < 0.15 * longest else 1  # a dash
         parts.append(_Part(number=int(number), box=box, height=sides[0], longest=longest,
                            widest=widest, at_edge=float(at_edge), score=float(score),
                            mass=float(mass[number])))  # fmt: skip
