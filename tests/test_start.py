@@ -17,6 +17,7 @@ from visiting import Visitor, allow, open_settings
 
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.digits.mnist import _FILES
+from mnist_core.page import environment
 
 ROOT = Path(__file__).parent.parent
 OPENED = """
@@ -120,7 +121,7 @@ def test_a_server_that_is_told_to_stop_again_and_again_saves_its_runs_first(
     "wrong",
     ["MNIST_SLOTS=two", "MNIST_SLOTS=0", "MNIST_FETCH=maybe", "GRADIO_SERVER_PORT=http",
      "GRADIO_SERVER_PORT=99999", "GRADIO_NUM_PORTS=0", "GRADIO_ROOT_PATH=lab",
-     "MNIST_CLUSTER=10.0.0.1"],
+     "GRADIO_DEFAULT_CONCURRENCY_LIMIT=many", "MNIST_CLUSTER=10.0.0.1"],
 )  # fmt: skip
 def test_a_wrong_value_in_the_environment_is_said_at_start(tmp_path, wrong):
     name, value = wrong.split("=")
@@ -133,6 +134,21 @@ def test_a_wrong_value_in_the_environment_is_said_at_start(tmp_path, wrong):
     assert value in done.stderr
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("wrong", ["banana://x", "::::", "http://", "socks9://127.0.0.1:1"])
+def test_what_in_the_environment_would_only_be_in_the_way_is_put_aside(
+    monkeypatch, tmp_path, wrong
+):
+    (tmp_path / "file").touch()
+    in_the_way = {"ALL_PROXY": wrong, "https_proxy": wrong, "SSL_CERT_FILE": str(tmp_path / "no"),
+                  "GRADIO_TEMP_DIR": str(tmp_path / "file" / "uploads")}  # fmt: skip
+    others = {"http_proxy": "proxy.example:3128", "MNIST_SLOTS": "1"}
+    monkeypatch.setattr(os, "environ", {**in_the_way, **others})
+    environment.prepare()
+    assert in_the_way.items().isdisjoint(os.environ.items())
+    assert Path(os.environ["GRADIO_TEMP_DIR"]).is_dir()
+    assert others.items() <= os.environ.items()
 
 
 def test_proxies_that_cannot_be_used_are_not_and_uploads_need_no_folder_of_others(

@@ -1,8 +1,9 @@
 """What has to be settled in the process before gradio and torch are imported. Imports neither.
 
 A value in the environment that means nothing is said in a sentence, and the program ends; what
-would only be in the way (a proxy that Python cannot speak to, another user's folder for uploads) is
-put aside. And the wish to stop, which may come at any moment from here on, is noted.
+would only be in the way (a proxy that Python cannot speak to, a folder for uploads that is another
+user's, certificates that are not there) is put aside. And the wish to stop, which may come at any
+moment from here on, is noted.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ import threading
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from .. import places
 from ..errors import ConfigError, MnistError
 
 _PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
+_AT_ONCE = "GRADIO_DEFAULT_CONCURRENCY_LIMIT"
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
@@ -28,13 +31,18 @@ def prepare() -> None:
     # One thread to a visitor: those of several would spin against each other, and waking a second
     # one takes longer than it saves on one digit.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    if not os.environ.get("GRADIO_TEMP_DIR"):
-        os.environ["GRADIO_TEMP_DIR"] = str(_uploads())
+    given = os.environ.get("GRADIO_TEMP_DIR")
+    os.environ["GRADIO_TEMP_DIR"] = str(places.writable(Path(given)) if given else _uploads())
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        if not Path(os.environ.get(name, "/")).exists():
+            del os.environ[name]
     _put_proxies_aside()
     places.name_the_user()
     places.slots(), places.fetches_at_start()  # which are said now if they mean nothing
     for name in ("GRADIO_SERVER_PORT", "GRADIO_NUM_PORTS"):
         places.whole_number(name, 65_535)
+    if os.environ.get(_AT_ONCE) != "none":
+        places.whole_number(_AT_ONCE, 1000)
     if places.cluster() and not (find_spec("ray") and find_spec("grpc")):
         raise ConfigError('MNIST_CLUSTER needs a package: pip install "ray[client]"')
     if os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true" and not find_spec("mcp"):
@@ -77,9 +85,19 @@ def _uploads() -> Path:
 
 
 def _put_proxies_aside() -> None:
-    """What gradio asks of its own page goes by no proxy; SOCKS needs a package (socksio)."""
+    """What gradio asks of its own page goes by no proxy."""
     for name in (*_PROXIES, *map(str.lower, _PROXIES)):
-        if os.environ.get(name, "").lower().startswith("socks") and not find_spec("socksio"):
+        if (value := os.environ.get(name)) and not _is_proxy(value):
             del os.environ[name]
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), *_HERE)))
+
+
+def _is_proxy(value: str) -> bool:
+    """Whether Python can speak to it; SOCKS needs a package (socksio)."""
+    try:
+        address = urlsplit(value if "://" in value else f"http://{value}")
+        spoken = ("http", "https", *(("socks5", "socks5h") if find_spec("socksio") else ()))
+        return address.scheme in spoken and bool(address.hostname) and address.port != 0
+    except ValueError:
+        return False
