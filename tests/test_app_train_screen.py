@@ -31,6 +31,18 @@ def test_drawing_number_button_and_the_beginning_of_the_curve_are_in_one_glance(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_nothing_moves_on_a_phone_when_a_run_begins(open_page, mnist_dir):
+    width, height = SCREENS["phone"]
+    page = open_page("/#tab=train", viewport={"width": width, "height": height})
+    page.locator(".run-noise").wait_for()
+    places = [".run-sentence", ".run-loss .run-plot"]
+    before = [page.locator(name).bounding_box()["y"] for name in places]
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page.locator(".run-left")).to_contain_text("left")
+    assert [page.locator(name).bounding_box()["y"] for name in places] == before
+    stop(page)
+
+
 def test_an_experiment_is_one_press_a_question_and_a_sentence_on_both_curves(open_page, mnist_dir):
     page = open_page("/#tab=train", viewport={"width": 390, "height": 664})
     page.locator(".run-experiments summary", has_text="Break it").focus()

@@ -23,7 +23,8 @@ READ, EARLIER = (Network.of(seeded_network("net", seed=seed)) for seed in (1, 2)
 
 
 def cloud(read=READ, drawing=None):
-    return module.Cloud(Gallery(Words(), (("it", read),), SPLIT), TRAINING).shown(drawing)
+    gallery = Gallery(Words(), (("it", read),), SPLIT, training=TRAINING)
+    return module.shown(gallery, drawing)
 
 
 def base64_of(image):
@@ -69,8 +70,8 @@ def test_a_training_digit_drawn_is_its_own_nearest_and_one_of_the_cloud_lies_whe
 def test_without_digits_there_is_no_cloud():
     none = Split(SPLIT.images, torch.full_like(SPLIT.labels, NONE))
     image = base64.b64encode(TRAINING.images[7].numpy().tobytes()).decode()
-    shown = module.Cloud(Gallery(Words(), (("it", READ),), none), none)
-    assert not any(shown.shown(image).values())
+    shown = module.shown(Gallery(Words(), (("it", READ),), none), image)
+    assert not any(shown.values())
 
 
 def test_a_broken_drawing_is_a_sentence():

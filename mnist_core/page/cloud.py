@@ -3,7 +3,6 @@ visitor's own drawing among them, with the training digits that it is most like 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -15,7 +14,7 @@ from ..digits.datasets import needs_mnist
 from ..digits.split import Split
 from ..evaluation import classify
 from ..inspection import features
-from ..runs import cloud
+from ..runs.cloud import Cloud, placed
 from ..runs.scheduler import Scheduler
 from . import run_view
 from .bounded import bounded
@@ -34,36 +33,30 @@ SHOWN = 1000
 """Digits in the cloud, from all over the set."""
 
 
-@dataclass(frozen=True)
-class Cloud:
-    """What a gallery's first network reads, and the nearest of `training` digits to a drawing."""
-
-    gallery: Gallery
-    training: Split = field(repr=False)
-
-    def shown(self, drawing: str | None) -> dict[str, Any]:
-        """What `static/digits_cloud.js` draws: `cloud.Cloud.to_dict`, empty for a set of no digits,
-        `own`, a drawing's place, and `near`, its nearest training digits. Raises DrawingError and
-        BusyError."""
-        network = self.gallery.networks[0][1]
-        readings = next(iter(self.gallery.readings().values()))
-        count = len(readings.labels) if (readings.labels != NONE).any() else 0
-        numbers = torch.linspace(0, count - 1, min(SHOWN, count)).long()
-        probabilities = readings.log_probabilities[numbers].exp()
-        found = cloud.Cloud.of(numbers, readings.labels[numbers], probabilities).to_dict()
-        if drawing is None or not count:
-            return found
-        image = torch.from_numpy(decode_drawing(drawing))[None]
-        own = features(network.model, image)
-        near = (F.normalize(own) @ _compared(network, self.training).T)[0]
-        near = near.topk(min(NEAREST, len(near))).indices
-        return found | {
-            "own": cloud.placed(classify(network.model, image))[0].tolist(),
-            "near": {
-                "sprite": sprite(self.training.images[near].numpy()),
-                "truths": self.training.labels[near].tolist(),
-            },
-        }
+def shown(gallery: Gallery, drawing: str | None) -> dict[str, Any]:
+    """What `static/digits_cloud.js` draws of what a gallery's first network reads, as
+    `Cloud.to_dict`: empty for a set of no digits, `own` the place of a drawing, and `near` it the
+    nearest of the gallery's `training` digits. Raises DrawingError and BusyError."""
+    network = gallery.networks[0][1]
+    readings = next(iter(gallery.readings().values()))
+    count = len(readings.labels) if (readings.labels != NONE).any() else 0
+    numbers = torch.linspace(0, count - 1, min(SHOWN, count)).long()
+    probabilities = readings.log_probabilities[numbers].exp()
+    found = Cloud.of(numbers, readings.labels[numbers], probabilities).to_dict()
+    if drawing is None or not count:
+        return found
+    image = torch.from_numpy(decode_drawing(drawing))[None]
+    own = features(network.model, image)
+    training = gallery.split if gallery.training is None else gallery.training
+    near = (F.normalize(own) @ _compared(network, training).T)[0]
+    near = near.topk(min(NEAREST, len(near))).indices
+    return found | {
+        "own": placed(classify(network.model, image))[0].tolist(),
+        "near": {
+            "sprite": sprite(training.images[near].numpy()),
+            "truths": training.labels[near].tolist(),
+        },
+    }
 
 
 @bounded(keep=8)

@@ -38,6 +38,8 @@ class Gallery:
     networks: tuple[tuple[str, Network], ...]
     split: Split = field(repr=False)
     read: Read = field(default=read_here, compare=False, repr=False)
+    training: Split | None = field(default=None, compare=False, repr=False)
+    """Digits beside which a drawing is laid in the cloud; None for those of the set itself."""
 
     def readings(self) -> dict[str, Evaluation]:
         """What each network reads, by its name; two may be called the same."""

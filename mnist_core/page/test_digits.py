@@ -51,7 +51,7 @@ _ASKED = """(weights, digits, against, show, truth, read_as, order, seed) => [{
 def answer(lab: Lab, say: Words, asked: Mapping[str, Any]) -> dict[str, Any]:
     """The `parts` that are asked for by name, without those that the page `has`, and their marks.
 
-    "time" is the moments of the run and the place among them, "cloud" is `Cloud.shown`'s, "sheet"
+    "time" is the moments of the run and the place among them, "cloud" is `cloud.shown`'s, "sheet"
     and "csv" are files, all else is HTML. `waiting`, a sentence, and the `share` that is done if it
     is known, instead where it is not there yet; or an `error`.
     """
@@ -136,7 +136,7 @@ def _uncover(arrived: bool, digits: str, truth: int) -> tuple[Any, Any]:
 def _makers(lab: Lab, say: Words, asked: Mapping[str, Any]) -> dict[str, partial[Any]]:
     """What makes each part. A part is the same as long as what makes it is."""
     # Loads torch, for which no page waits.
-    from .cloud import Cloud
+    from . import cloud
     from .gallery import Gallery
     from .networks import checkpoint_at, digits_of, moments, network_at, own_digits
 
@@ -162,9 +162,8 @@ def _makers(lab: Lab, say: Words, asked: Mapping[str, Any]) -> dict[str, partial
         split = own_digits(lab.own.find(asked.get("mine")))
         networks = [(name, replace(network, readings=None)) for name, network in networks]
     is_compared = asked.get("own") and asked["digits"] not in _SYNTHETIC
-    training = digits_of("mnist train", lab.data_dir) if is_compared else split
-    gallery = Gallery(say, tuple(networks), split, lab.workers.read)
-    cloud = Cloud(gallery, training)
+    training = digits_of("mnist train", lab.data_dir) if is_compared else None
+    gallery = Gallery(say, tuple(networks), split, lab.workers.read, training)
     if {*asked["parts"]} - {"time"}:
         gallery.readings()  # at first and alone: what else is made need not wait for it
 
@@ -176,7 +175,7 @@ def _makers(lab: Lab, say: Words, asked: Mapping[str, Any]) -> dict[str, partial
         "page": partial(Gallery.page, gallery, view),
         "matrices": partial(Gallery.matrices, gallery, replace(view, order="", seed=0, page=0)),
         "detail": partial(Gallery.detail, gallery, asked["chosen"], asked["drawing"]),
-        "cloud": partial(Cloud.shown, cloud, asked.get("own")),
+        "cloud": partial(cloud.shown, gallery, asked.get("own")),
         "network": partial(Gallery.network, gallery),
         "counts": partial(Gallery.counts, gallery),
         "sheet": partial(Gallery.sheet, gallery, view),

@@ -4,6 +4,7 @@
 
 const INSIDE_EVERY_MS = 300;
 const RESTS = 8; // times as long as the maps took: on a slow machine they come less often
+const LONGEST_REST_MS = 3000; // but come they do, where the first look had a network to load
 const TALL = 224; // of a column, in pixels of the screen
 const TILE = { map: [64, 26], unit: [22, 12] }; // largest and smallest
 const LEAST_CELL = 4; // pixels of a tile as it is painted
@@ -34,7 +35,7 @@ const inner = (sent) => answered(server.look_inside({ image: looked.image ?? bla
 function lookInside() {
   clearTimeout(relight);
   if (!find("inside").open || lighting) return;
-  const wait = lastLit + Math.max(INSIDE_EVERY_MS, RESTS * took) - performance.now();
+  const wait = lastLit + Math.max(INSIDE_EVERY_MS, Math.min(RESTS * took, LONGEST_REST_MS)) - performance.now();
   if (wait > 0) relight = setTimeout(lookInside, wait);
   else light();
 }
