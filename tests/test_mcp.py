@@ -70,6 +70,7 @@ def test_an_assistant_reads_strokes_and_a_picture(call):
         ("read_strokes", {"strokes": "seven"}, "not of type 'array'"),
         ("read_picture", {"picture": "data:image/png;base64,AAAA"}, "not a picture"),
         ("read_picture", {"picture": "digit.png"}, "provide a url"),
+        ("read_picture", {"picture": "http://127.0.0.1:1/seven.png"}, "cannot be answered"),
         ("act", {}, "act"),
     ],
 )

@@ -19,6 +19,7 @@ from visiting import DRAWINGS, Visitor, multipart
 
 from mnist_core.errors import CheckpointError
 from mnist_core.page.limits import OneAtATime
+from mnist_core.page.parts import UNANSWERED
 from mnist_core.places import shipped_weights
 
 ROOT = Path(__file__).parent.parent
@@ -73,6 +74,7 @@ def test_no_other_function_and_no_other_component_is_reached(visitor, change):
     assert_tells_nothing(visitor, text)
 
 
+FILE = {"_type": "gradio.FileData"}
 DEEP = b"[" * 100_000 + b"]" * 100_000
 
 
@@ -88,6 +90,15 @@ DEEP = b"[" * 100_000 + b"]" * 100_000
 def test_what_is_no_json_is_refused(visitor, route, body):
     status, text = visitor.ask(f"/gradio_api/{route}", body, {"Content-Type": "application/json"})
     assert 400 <= status < 500
+    assert_tells_nothing(visitor, text)
+
+
+@pytest.mark.parametrize("sent", [[], [DRAWINGS[7]], [{"path": "/etc/passwd", "meta": FILE}]])
+def test_what_gradio_itself_refuses_is_a_sentence_too(visitor, sent):
+    _, text = visitor.ask("/gradio_api/call/read_strokes", {"data": sent})
+    event = json.loads(text)["event_id"]
+    status, text = visitor.ask(f"/gradio_api/call/read_strokes/{event}")
+    assert (status, UNANSWERED in text) == (200, True)
     assert_tells_nothing(visitor, text)
 
 

@@ -12,8 +12,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 from anyio import to_thread
-from gradio.utils import get_upload_folder
+from gradio import queueing, utils
+from gradio.utils import error_payload, get_upload_folder
 from starlette.datastructures import MutableHeaders
 from starlette.formparsers import MultiPartException
 from starlette.middleware import Middleware
@@ -22,7 +24,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .draw import MAX_PICTURE_BYTES
-from .parts import UNANSWERED, static
+from .parts import UNANSWERED, refusal, static
 
 MAX_FORM_BYTES = 2 * MAX_PICTURE_BYTES + 1_000_000
 """Files come as forms: the tutorial's pair as one."""
@@ -39,7 +41,8 @@ _TOO_LARGE = "This is too large; at most {most} MB can be sent at a time."
 
 
 def app_options() -> dict[str, Any]:
-    """What `launch` hands to FastAPI."""
+    """What `launch` hands to FastAPI; and gradio's own errors become sentences."""
+    queueing.error_payload = utils.error_payload = _payload
     return {
         "exception_handlers": {Exception: _unanswered},
         "middleware": [Middleware(m) for m in (OneAtATime, BoundedRequests, FirstScript)],
@@ -49,6 +52,13 @@ def app_options() -> dict[str, Any]:
 def _unanswered(request: Request, error: Exception) -> JSONResponse:
     """To requests that the page does not make, on which gradio's routes or ours have stumbled."""
     return JSONResponse({"detail": UNANSWERED}, status_code=500)
+
+
+def _payload(error: BaseException | None, show_error: bool) -> dict[str, Any]:
+    """What gradio says of an error, also of what it stumbles over before a handler is called: too
+    few values, an address that cannot be fetched."""
+    is_told = error is None or isinstance(error, gr.Error)
+    return error_payload(error if is_told else refusal(UNANSWERED), show_error)
 
 
 class OneAtATime:
