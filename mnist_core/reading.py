@@ -211,7 +211,7 @@ def _reader(path: Path, stamp: int) -> Reader:
 
 def _number(classifier: Classifier, parts: Parts | None, least: float) -> tuple[Digit, ...]:
     """The likeliest digits that the parts make together, if these are likelier than `least`."""
-    if parts is None:
+    if parts is None or np.ptp(parts.boxes[:, 1::2]) < SMALLEST:  # dots are no ones
         return ()
     columns = grouping.columns(parts.boxes, parts.touching)
     runs = grouping.runs(columns, parts.boxes) if len(columns) > 1 else []

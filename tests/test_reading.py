@@ -99,6 +99,11 @@ def test_two_strokes_side_by_side_are_a_number_and_a_four_of_two_strokes_is_not(
     assert reading.read_strokes(says(d4=0.9), DRAWINGS[4]).remark == ""
 
 
+def test_dots_side_by_side_are_no_number():
+    dots = [[[x, 0.5], [x + 0.01, 0.51]] for x in (0.2, 0.5, 0.8)]
+    assert reading.read_strokes(reading.reader(shipped_weights("modern")), dots).reading == ""
+
+
 def test_several_digits_in_one_image_are_remarked_on():
     image = np.zeros((28, 28), np.uint8)
     image[4:24, 6:8] = image[4:24, 18:20] = 255
