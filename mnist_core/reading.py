@@ -115,14 +115,14 @@ def read_strokes(classifier: Classifier, drawn: Sequence, unfinished: bool = Fal
         return Reading(remark=Message("Too small to read: draw the digit larger."))
     several = len(drawn) > 1
     if not (several and unfinished):
-        return read_image(classifier, image, lambda: parts_of_strokes(drawn))
+        return read_image(classifier, image, lambda: _parts(drawn))
     reading = read_image(classifier, image)
     if reading.reading:
         return reading
     for count in range(len(drawn) - 1, max(len(drawn) - grouping.MOST_PARTS, 0), -1):
         before = read_strokes(classifier, drawn[:count])
         if before.digits:
-            grown = read_image(classifier, image, lambda: parts_of_strokes(drawn))
+            grown = read_image(classifier, image, lambda: _parts(drawn))
             return grown if grown.digits else before
     return reading
 
@@ -209,9 +209,15 @@ def _reader(path: Path, stamp: int) -> Reader:
     return reader_of(Checkpoint.load(path))
 
 
+def _parts(drawn: Sequence) -> Parts | None:
+    """Those of strokes in the unit square; None for a row of dots, which are no ones."""
+    parts = parts_of_strokes(drawn)
+    return None if parts is None or np.ptp(parts.boxes[:, 1::2]) < SMALLEST else parts
+
+
 def _number(classifier: Classifier, parts: Parts | None, least: float) -> tuple[Digit, ...]:
     """The likeliest digits that the parts make together, if these are likelier than `least`."""
-    if parts is None or np.ptp(parts.boxes[:, 1::2]) < SMALLEST:  # dots are no ones
+    if parts is None:
         return ()
     columns = grouping.columns(parts.boxes, parts.touching)
     runs = grouping.runs(columns, parts.boxes) if len(columns) > 1 else []

@@ -172,8 +172,7 @@ function paintInside() {
   const input = diagram.querySelector(".inside-input")?.getContext("2d");
   input?.clearRect(0, 0, 28, 28);
   input?.drawImage(inkPicture(looked.image ? bytes(looked.image) : new Uint8Array(784), 28, 28), 0, 0);
-  const ink = getComputedStyle(canvas).color;
-  for (const layer of layers) (layer.last ? paintAnswers : paintMaps)(layer, ink);
+  for (const layer of layers) (layer.last ? paintAnswers : paintMaps)(layer);
   mark();
   drawLinks();
 }
@@ -196,8 +195,9 @@ function paintMaps({ canvas: tiles, units, columns, cell, scale, height, width, 
   tiles.getContext("2d").putImageData(image, 0, 0);
 }
 
-function paintAnswers(layer, ink) {
+function paintAnswers(layer) {
   const { canvas: answers, values, wide, units } = layer;
+  const ink = getComputedStyle(canvas).color;
   [answers.width, answers.height] = [wide * devicePixelRatio, TALL * devicePixelRatio];
   const pen = answers.getContext("2d");
   pen.scale(devicePixelRatio, devicePixelRatio);
