@@ -27,8 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what a console cannot show ends no command
             stream.reconfigure(errors="backslashreplace")
-    options = parser().parse_args(arguments)
     try:
+        options = parser().parse_args(arguments)
         return options.run(options)
     except MnistError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from .. import config
 from ..config import MOST_THREADS, RECIPES, SETTINGS, TrainConfig
+from ..errors import ConfigError
 from .commands import evaluate_command, export, predict
 from .train import train
 
@@ -41,9 +42,10 @@ def _add_train(commands: Commands) -> None:
     parser.add_argument("--threads", type=_threads,
                         help="CPU threads; default: one a core; on resume, as before")  # fmt: skip
     _add_data_dir(parser)
-    parser.add_argument("--out", type=Path, metavar="RUN_DIR",
-                        help="default: a folder named after recipe and seed in runs/ or"
-                             " MNIST_RUNS_DIR; on resume, where the run is")  # fmt: skip
+    parser.add_argument("--out", type=_folder, metavar="RUN_DIR",
+                        help="default: a folder named after recipe and seed, or after a file that"
+                             " is resumed, in runs/ or MNIST_RUNS_DIR; a resumed run's"
+                             " own")  # fmt: skip
     parser.add_argument("--resume", type=Path, metavar="RUN_DIR_OR_FILE",
                         help="go on with this run; --epochs counts from its start")  # fmt: skip
     parser.add_argument("--start-from", type=Path, metavar="RUN_DIR_OR_FILE",
@@ -100,7 +102,7 @@ def _add_export(commands: Commands) -> None:
     parser = commands.add_parser("export", help="write a run's network for other programs")
     parser.set_defaults(run=export)
     parser.add_argument("run_file", type=Path, metavar="RUN_DIR_OR_FILE")
-    parser.add_argument("--package", type=Path, metavar="FOLDER",
+    parser.add_argument("--package", type=_folder, metavar="FOLDER",
                         help="folder for its weights (safetensors), a model card with its figures,"
                              " and a program that reads pictures with it")  # fmt: skip
     parser.add_argument("--onnx", type=Path, metavar="FILE",
@@ -125,6 +127,13 @@ def _dataset(text: str) -> str:
     if text not in config.DATASETS and not text.lower().endswith(".jsonl"):
         raise argparse.ArgumentTypeError(f"must be one of {_DATASETS} or FILE.jsonl, not {text}")
     return text
+
+
+def _folder(text: str) -> Path:
+    """A path, which need not be there. Raises ConfigError where a file is in its place."""
+    if file := next((each for each in (Path(text), *Path(text).parents) if each.is_file()), None):
+        raise ConfigError(f"{file} is a file, where a folder should be.")
+    return Path(text)
 
 
 def _threads(text: str) -> int:

@@ -100,7 +100,8 @@ def _resumed(options: argparse.Namespace) -> tuple[Trainer, Path]:
                 f"{name.replace('_', ' ')} is {getattr(checkpoint.config, name)} in this run and"
                 " cannot be changed now; only the number of epochs can."
             )
-    folder = options.out or file.parent
+    is_run = file.name == CHECKPOINT  # of any other file, the folder may hold others too
+    folder = options.out or (file.parent if is_run else places.runs_dir() / file.stem)
     if folder != file.parent and (folder / CHECKPOINT).exists():
         raise ConfigError(f"{folder} already holds another run; choose another --out.")
     # The same number of threads adds up in the same order, so the result is the same to the bit.
