@@ -14,6 +14,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import lru_cache
 from math import ceil
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def cache_dir() -> Path:
     return Path(user) / "mnist-lab"
 
 
+@lru_cache
 def shipped_weights(recipe: str) -> Path:
     """The checkpoint that comes with the project for a recipe."""
     return Path(__file__).parent.parent / "weights" / f"{recipe}.pt"

@@ -163,6 +163,13 @@ def test_a_killed_server_loses_nothing_that_was_saved(visit, start_server, mnist
     assert Checkpoint.load(file).batches_done > saved.batches_done
 
 
+def downloaded(page, kind):
+    """A file of the run that is shown."""
+    with page.expect_download() as download:
+        page.locator("[data-action=download]").select_option(kind)
+    return download.value
+
+
 def test_pause_steps_rename_download_and_delete(visit):
     page = visit()
     settle(page, Epochs=100)
@@ -205,13 +212,11 @@ def test_pause_steps_rename_download_and_delete(visit):
     press(page, "Pause")
     expect(sentence(page)).to_contain_text("paused")
     expect(page.locator(".run-legend")).to_contain_text("<b>mine</b>")
-    with page.expect_download() as download:
-        page.locator("[data-action=download]").select_option("checkpoint")
-    assert download.value.suggested_filename == "b-mine-b.pt"
-    Checkpoint.load(Path(download.value.path()))
-    with page.expect_download() as download:
-        page.locator("[data-action=download]").select_option("tutorial")
-    assert zipfile.ZipFile(download.value.path()).namelist() == ["model.pth", "optimizer.pth"]
+    file = downloaded(page, "checkpoint")
+    assert file.suggested_filename == "b-mine-b.pt"
+    Checkpoint.load(Path(file.path()))
+    pair = zipfile.ZipFile(downloaded(page, "tutorial").path())
+    assert pair.namelist() == ["model.pth", "optimizer.pth"]
     with page.expect_download() as download:
         page.locator("[data-action=download]").focus()
         page.keyboard.press("ArrowDown")  # opens the list, and chooses nothing

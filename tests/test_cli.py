@@ -1,14 +1,10 @@
 """The command line as a user meets it: what it prints, writes, returns and refuses."""
 
 import json
-import os
 import re
 import shlex
-import shutil
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from servers import PATIENCE_SECONDS
 
 from mnist_core import config, places
 from mnist_core.checkpoint import Checkpoint
@@ -57,14 +52,15 @@ def saved_run(folder):
     return folder
 
 
-def drawings(path, *lines):
+def drawings(path, *drawn):
+    """A file of strokes, or of lines as they stand."""
+    lines = [each if isinstance(each, str) else json.dumps({"strokes": each}) for each in drawn]
     path.write_text("".join(f"{line}\n" for line in lines))
     return path
 
 
 def test_strokes_are_read_with_the_weights_that_come_with_it(capsys, tmp_path):
-    lines = [json.dumps({"strokes": drawn}) for drawn in (SEVEN, ONE)]
-    code, out, _ = run(capsys, "predict", drawings(tmp_path / "d.jsonl", *lines), "--json")
+    code, out, _ = run(capsys, "predict", drawings(tmp_path / "d.jsonl", SEVEN, ONE), "--json")
     rows = [json.loads(line) for line in out.splitlines()]
     assert code == 0
     assert [row["digit"] for row in rows] == [7, 1]
@@ -88,12 +84,11 @@ def test_pictures_are_read(capsys, tmp_path):
 def test_what_cannot_be_read_is_said_and_the_others_are_still_answered(capsys, tmp_path):
     (tmp_path / "text.png").write_text("not a picture")
     Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
-    good = json.dumps({"strokes": SEVEN})
     lines = drawings(
-        tmp_path / "d.jsonl", good, "{", '{"strokes": 3}', '{"strokes": []}', "[]",
+        tmp_path / "d.jsonl", SEVEN, "{", '{"strokes": 3}', '{"strokes": []}', "[]",
         '{"strokes": [[[0, NaN], [1, 1]]]}', "[" * 10**6, "null", '{"strokes": [[[1e999, 0]]]}',
         '{"strokes": ' + "[" * 10**5 + "]" * 10**5 + "}",
-        '{"strokes": [[[1' + "0" * 400 + ", 0]]]}", good,
+        '{"strokes": [[[1' + "0" * 400 + ", 0]]]}", SEVEN,
     )  # fmt: skip
     files = [tmp_path / "gone.png", tmp_path / "text.png", tmp_path / "blank.png", lines]
     code, out, err = run(capsys, "predict", *files, "--json")
@@ -116,7 +111,7 @@ def test_files_as_other_programs_write_them_are_read(capsys, tmp_path):
 def test_what_the_system_refuses_is_one_line(capsys, monkeypatch, tmp_path):
     code, _, err = run(capsys, "train", "--out", tmp_path / ("x" * 300))
     assert (code, err) == (1, "error: File name too long\n")
-    drawn = drawings(tmp_path / "d.jsonl", json.dumps({"strokes": SEVEN}))
+    drawn = drawings(tmp_path / "d.jsonl", SEVEN)
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "mnist_core", "predict", str(drawn)],
@@ -133,8 +128,7 @@ def test_the_tutorials_two_files_are_two(capsys, tmp_path):
 
 
 def test_thousands_of_drawings_are_read_in_one_call(capsys, tmp_path):
-    lines = [json.dumps({"strokes": SEVEN})] * 2500
-    code, out, _ = run(capsys, "predict", drawings(tmp_path / "d.jsonl", *lines), "--json")
+    code, out, _ = run(capsys, "predict", drawings(tmp_path / "d.jsonl", *[SEVEN] * 2500), "--json")
     assert code == 0
     assert len(out.splitlines()) == 2500
 
@@ -267,93 +261,6 @@ def test_evaluate_gives_the_figures_of_the_shipped_weights_and_makes_no_training
     assert confusion.sum(1).tolist() == torch.bincount(labels).tolist()  # rows are the truth
     shares = confusion.diagonal() / confusion.sum(1)
     assert result["per_class_accuracy"] == pytest.approx(shares.tolist(), abs=1e-6)
-
-
-def test_ctrl_c_however_often_saves_and_prints_the_command_that_goes_on(mnist_dir, tmp_path):
-    folder = tmp_path / "a run"
-    command = [sys.executable, "-m", "mnist_core", "train", "--data-dir", str(mnist_dir),
-               "--threads", "1", "--out", str(folder), "--epochs", "3"]  # fmt: skip
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        command, cwd=tmp_path, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    for _ in range(600):
-        path = folder / "checkpoint.pt"
-        if path.exists() and Checkpoint.load(path).batches_done > 20:
-            break
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.1)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
-        process.send_signal(number)
-    _, err = process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == 130
-    assert "Traceback" not in err
-    assert f"python -m mnist_core train --resume '{folder}'" in err
-    stopped = Checkpoint.load(folder / "checkpoint.pt")
-    assert 20 < stopped.batches_done < 3 * 938
-    assert json.loads((folder / "history.json").read_text())["config"]["epochs"] == 3
-
-
-@pytest.mark.skipif(os.name != "posix", reason="no signals to a group of processes")
-def test_ctrl_c_before_the_first_batch_is_one_line_and_leaves_nothing(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mnist_core", "train", "--dataset", "handwriting", "--out", "run"],
-        cwd=tmp_path, text=True, stderr=subprocess.PIPE, start_new_session=True,
-        # What a shell runs in the background ignores Ctrl-C, and so would all that this starts.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        env=os.environ | {"PYTHONPATH": str(ROOT), "MNIST_CACHE_DIR": str(tmp_path / "cache")},
-    )  # fmt: skip
-    said = ""
-    while "Synthetic digits" not in said:
-        said += process.stderr.read(1)
-        assert process.poll() is None, said
-    os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == 130
-    assert err.splitlines()[-1].endswith("Interrupted.")
-    assert "Traceback" not in err
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
-
-
-ODD_MACHINE = """
-import sys
-def unknown(uid):
-    raise KeyError("getpwuid(): uid not found: 12345")
-try:
-    import pwd
-    pwd.getpwuid = unknown
-except ImportError:
-    pass
-from mnist_core.cli import main
-sys.exit(main())
-"""
-
-
-def test_a_user_without_a_name_an_old_console_and_an_odd_path_are_no_obstacle(mnist_dir, tmp_path):
-    """Its first step is where torch asks for a user's name, and its first line where → stood."""
-    checkout = tmp_path / "a:b 中文" if os.name == "posix" else tmp_path / "a b 中文"
-    shutil.copytree(ROOT / "mnist_core", checkout / "mnist_core")
-    folder = checkout / "a run 一"
-    nameless = ("USER", "LOGNAME", "LNAME", "USERNAME", "HOME")
-    environment = {name: value for name, value in os.environ.items() if name not in nameless}
-    process = subprocess.Popen(
-        [sys.executable, "-c", ODD_MACHINE, "train", "--data-dir", str(mnist_dir),
-         "--threads", "1", "--out", str(folder)],
-        cwd=checkout, env=environment | {"PYTHONIOENCODING": "ascii"}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    path = folder / "checkpoint.pt"
-    while not (path.exists() and Checkpoint.load(path).batches_done):
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == 130
-    assert out.startswith("tutorial: network net ")
-    assert "Traceback" not in err
-    assert r"a run \u4e00" in out
-    assert r"a run \u4e00" in err
 
 
 def test_a_path_is_printed_as_each_systems_command_line_takes_it():

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 from digits import small_split
-from training_runs import LONG, SHORT, ended, load, under_way, until
+from training_runs import LONG, ended, finished, load, under_way, until
 
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import TUTORIAL, TrainConfig
@@ -153,8 +153,7 @@ def test_the_oldest_runs_make_room_and_none_in_use_goes(open_scheduler, visitor)
     scheduler = open_scheduler()
     runs = []
     for age in (3, 2, 1):
-        runs.append(scheduler.start(visitor, SHORT))
-        ended(scheduler, visitor, runs[-1])
+        runs.append(finished(scheduler, visitor))
         file = scheduler.checkpoint_file(visitor, runs[-1])
         os.utime(file, (file.stat().st_mtime - 1000 * age,) * 2)
     room = sum(f.stat().st_size for f in file.parent.rglob("*") if f.is_file()) * 2.5
@@ -170,8 +169,7 @@ def test_the_oldest_runs_make_room_and_none_in_use_goes(open_scheduler, visitor)
 
 def test_a_clock_that_jumps_ahead_removes_nothing(open_scheduler, visitor, monkeypatch):
     scheduler = open_scheduler()
-    run_id = scheduler.start(visitor, SHORT)
-    ended(scheduler, visitor, run_id)
+    run_id = finished(scheduler, visitor)
     scheduler, now = open_scheduler(), time.time()
     monkeypatch.setattr(time, "time", lambda: now + 1e9)
     scheduler.runs(new_visitor())

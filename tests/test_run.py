@@ -20,6 +20,7 @@ from training_runs import (
     TEST,
     assert_same_result,
     ended,
+    finished,
     pause,
     saved,
     under_way,
@@ -160,8 +161,7 @@ def test_a_diverging_run_ends_with_a_sentence_and_keeps_its_last_good_checkpoint
 
 def test_a_finished_run_goes_on_to_more_epochs_on_the_same_curve(open_scheduler, visitor):
     scheduler = open_scheduler()
-    run_id = scheduler.start(visitor, SHORT)
-    ended(scheduler, visitor, run_id)
+    run_id = finished(scheduler, visitor)
     scheduler.resume(visitor, run_id, epochs=4)
     run = ended(scheduler, visitor, run_id)
     assert run.epochs_done == 4

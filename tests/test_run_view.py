@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 import torch
-from training_runs import LONG, SHORT, TEST, ended, run, under_way, until
+from training_runs import LONG, SHORT, TEST, ended, finished, run, under_way, until
 
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import MODERN, QUICK, TUTORIAL, TrainConfig
@@ -113,22 +113,15 @@ def test_the_untrained_network_stays_until_the_run_has_read_something_itself(
     shown = look(scheduler, page(visitor), SAY, untrained=before)
     assert ("before it learns" in shown["parts"]["number"]) == is_shown
     assert ("<figure " in shown["parts"]["samples"]) == is_shown
-    begun = replace(
-        state,
-        history=History(
-            evaluations=[EvalEvent(examples_seen=0, loss=2.3, accuracy=0.1, seconds=0.0)]
-        ),
-    )
+    begun = replace(state, history=run(accuracies=[0.1]).history)
     monkeypatch.setattr(scheduler, "look", lambda *_: begun)
-    assert (
-        "<figure " not in look(scheduler, page(visitor), SAY, untrained=before)["parts"]["samples"]
-    )
+    shown = look(scheduler, page(visitor), SAY, untrained=before)
+    assert "<figure " not in shown["parts"]["samples"]
 
 
 def test_a_look_brings_only_what_has_changed(open_scheduler, visitor):
     scheduler = open_scheduler()
-    run_id = scheduler.start(visitor, SHORT, name="Mine")
-    ended(scheduler, visitor, run_id)
+    run_id = finished(scheduler, visitor, name="Mine")
     until(lambda: scheduler.look(visitor, run_id, torch.zeros(28, 28)).readings is not None)
     first = look(scheduler, page(visitor, drawing=DRAWING), SAY)
     assert {"number", "filters", "next"} < {*first["parts"]} == {*first["marks"]} - {"cloud"}
@@ -189,9 +182,8 @@ def test_of_a_duel_the_run_that_trains_is_shown():
 def test_a_clock_set_back_leaves_the_visitors_choice_to_them(open_scheduler, visitor):
     """The files of both runs are of a later day than today."""
     scheduler = open_scheduler()
-    runs = [scheduler.start(visitor, SHORT) for _ in range(2)]
+    runs = [finished(scheduler, visitor) for _ in range(2)]
     for run_id in runs:
-        ended(scheduler, visitor, run_id)
         later = time.time() + 5 * 86_400
         os.utime(scheduler.checkpoint_file(visitor, run_id), (later, later))
     scheduler.close()
@@ -271,11 +263,10 @@ def test_how_many_letters_a_finished_run_takes_for_digits_is_said_and_in_its_row
 
 def test_only_finished_runs_are_shown_letters(open_scheduler, visitor):
     scheduler, asked = open_scheduler(), []
-    finished = scheduler.start(visitor, SHORT)
-    ended(scheduler, visitor, finished)
+    run_id = finished(scheduler, visitor)
     under_way(scheduler, visitor, scheduler.start(visitor, LONG))
     look(scheduler, page(visitor), SAY, swallowed=asked.append)
-    assert asked == [finished]
+    assert asked == [run_id]
 
 
 # ---- what is done ----
@@ -287,8 +278,7 @@ def test_only_finished_runs_are_shown_letters(open_scheduler, visitor):
 )
 def test_a_field_that_is_wrong_stops_only_what_needs_it(open_scheduler, visitor, action, wrong):
     scheduler = open_scheduler()
-    run_id = scheduler.start(visitor, SHORT)
-    ended(scheduler, visitor, run_id)
+    run_id = finished(scheduler, visitor)
     press(scheduler, visitor, action, run_id, "mine", **wrong)
     with pytest.raises(ConfigError):
         press(scheduler, visitor, "train", **wrong)
@@ -308,12 +298,10 @@ def test_each_button_does_what_it_says(open_scheduler, visitor):
     press(scheduler, visitor, "stop", begun.run_id)
     assert ended(scheduler, visitor, begun.run_id).status == "stopped"
     duel = press(scheduler, visitor, "duel", epochs=1)
-    assert {run.about.name for run in scheduler.runs(visitor)} == {
-        "a name",
-        "Tutorial 1",
-        "Modern 1",
-    }
-    assert {*duel.overlaid} == {run.run_id for run in scheduler.runs(visitor)} - {begun.run_id}
+    names = {run.run_id: run.about.name for run in scheduler.runs(visitor)}
+    assert names.pop(begun.run_id) == "a name"
+    assert names.keys() == {*duel.overlaid}
+    assert sorted(names.values()) == ["Modern 1", "Tutorial 1"]
     chosen = press(scheduler, visitor, "show", begun.run_id, choice=duel)
     assert (chosen.run_id, chosen.overlaid) == (begun.run_id, duel.overlaid)
     one, two = duel.overlaid

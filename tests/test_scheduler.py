@@ -12,6 +12,7 @@ from training_runs import (
     TEST,
     TRAIN,
     ended,
+    finished,
     load,
     pause,
     saved,
@@ -74,7 +75,7 @@ def test_a_visitor_may_have_so_many_runs_and_no_more(open_scheduler, visitor):
     for run_id in runs:
         scheduler.stop(visitor, run_id)
         ended(scheduler, visitor, run_id)
-    ended(scheduler, visitor, scheduler.start(visitor, SHORT))
+    finished(scheduler, visitor)
     with pytest.raises(BusyError, match="delete one"):
         scheduler.start(visitor, SHORT)
 
@@ -148,8 +149,7 @@ def test_what_is_no_token_finds_no_runs(open_scheduler, token):
 
 def test_after_a_restart_a_run_shows_test_digits_before_it_trains(open_scheduler, visitor):
     scheduler = open_scheduler()
-    run_id = scheduler.start(visitor, SHORT)
-    ended(scheduler, visitor, run_id)
+    run_id = finished(scheduler, visitor)
     again = open_scheduler()
     until(lambda: again.look(visitor, run_id).readings is not None)
     found = again.look(visitor, run_id)

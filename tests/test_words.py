@@ -183,10 +183,8 @@ def left(page, script=TWO_WORDS) -> list[str]:
 def test_a_chinese_browser_is_shown_no_english_sentence(open_page, mnist_dir, tmp_path):
     page = open_page(locale="zh-CN", viewport={"width": 1440, "height": 900})
     expect(page.get_by_role("tab").first).to_have_text("手写")
-    assert page.evaluate("[document.documentElement.lang, document.title]") == [
-        "zh-CN",
-        "MNIST 实验室",
-    ]
+    said = page.evaluate("[document.documentElement.lang, document.title]")
+    assert said == ["zh-CN", "MNIST 实验室"]
     draw(page, DRAWINGS[4])
     expect_read(page, 4)
     page.get_by_role("application").first.focus()

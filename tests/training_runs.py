@@ -79,6 +79,13 @@ def ended(scheduler: Scheduler, visitor: str, run_id: str) -> RunState:
     return scheduler.look(visitor, run_id)
 
 
+def finished(scheduler: Scheduler, visitor: str, config: TrainConfig = SHORT, **more) -> str:
+    """The id of a run that has been trained to its end."""
+    run_id = scheduler.start(visitor, config, **more)
+    assert ended(scheduler, visitor, run_id).status == "finished"
+    return run_id
+
+
 def under_way(scheduler: Scheduler, visitor: str, run_id: str) -> None:
     until(lambda: len(scheduler.look(visitor, run_id).history.steps) >= 3)
 

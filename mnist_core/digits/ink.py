@@ -97,6 +97,14 @@ def find_ink(grey: Grey) -> Grey | None:
     return None
 
 
+def box_of(mask: Mask) -> tuple[int, int, int, int]:
+    """Top, left, bottom, right of what is set in bool [H,W]; zeros when nothing is."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return 0, 0, 0, 0
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+
+
 def _closer(grey: Grey, found: _Found, scale: float) -> Grey:
     """The ink of what was found at `scale`, at a finer one."""
     image = 1 - grey if found.is_light else grey
@@ -207,8 +215,7 @@ def _choose(
         is_tall = gap < 0.3 * chosen.longest or part.height > 0.6 * chosen.height
         if gap < 0.15 * chosen.longest or (part.score > 0 and is_tall):
             kept |= labels == part.number
-    rows, columns = np.flatnonzero(kept.any(1)), np.flatnonzero(kept.any(0))
-    box = (int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
+    box = box_of(kept)
     edge = max(2.0, 0.015 * max(mask.shape))
     touches = np.array([box[0] < edge, box[1] < edge,
                         box[2] > mask.shape[0] - edge, box[3] > mask.shape[1] - edge])  # fmt: skip

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ..errors import DrawingError
-from .ink import find_ink
+from .ink import box_of, find_ink
 from .strokes import BOX, PEN, SIDE
 
 MAX_PIXELS = 50_000_000
@@ -162,7 +162,7 @@ def _in_frame(grey: np.ndarray) -> bool:
         return False
     if np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]).max() > 0.5:
         return False
-    box = _box(grey > 0.1)
+    box = box_of(grey > 0.1)
     along, total = np.arange(SIDE), grey.sum()
     centre = (grey.sum(1) @ along / total, grey.sum(0) @ along / total)
     return (
@@ -174,7 +174,7 @@ def _in_frame(grey: np.ndarray) -> bool:
 
 def _crop(ink: np.ndarray) -> np.ndarray | None:
     """The ink's box, longest side 20 × `_FINE` pixels, with room around it; None for a speck."""
-    top, left, bottom, right = _box(ink > 0.3)
+    top, left, bottom, right = box_of(ink > 0.3)
     size = max(bottom - top, right - left)
     if size < max(4, 0.015 * max(ink.shape)):
         return None
@@ -226,7 +226,7 @@ def stroke_width(image: np.ndarray) -> float:
 
 def _frame(fine: np.ndarray) -> np.ndarray:
     """f32 ink → u8 [28,28]: longest side of the box `BOX`, centre of mass on pixel (14, 14)."""
-    top, left, bottom, right = _box(fine > 0.5)
+    top, left, bottom, right = box_of(fine > 0.5)
     scale = max(bottom - top, right - left) / BOX
     total = fine.sum()
     x = fine.sum(0) @ (np.arange(fine.shape[1]) + 0.5) / total
@@ -237,11 +237,3 @@ def _frame(fine: np.ndarray) -> np.ndarray:
     box = (x - before + pad, y - before + pad, x + after + pad, y + after + pad)
     framed = np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BOX, box=box))
     return np.rint(np.clip(framed, 0, 1) * 255).astype(np.uint8)
-
-
-def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
-    """Top, left, bottom, right of what is set in bool [H,W]; zeros when nothing is."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if not len(rows):
-        return 0, 0, 0, 0
-    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1

@@ -22,7 +22,6 @@ from ..evaluation import DIGIT
 from ..runs.record import command
 from .figures import Figures
 
-NO_DIGIT = "no digit"
 _DATA = {
     "mnist": "MNIST's 60,000 training digits, by people",
     "handwriting": "digits made up by this program's synthetic hands",

@@ -66,7 +66,7 @@ def train(
         raise ConfigError("There is no such recipe or setting.")
     trainer = Trainer(replace(config.RECIPES[recipe], **settings), device)  # type: ignore[arg-type]
     folder = Path(data_dir) if data_dir else places.data_dir()
-    if datasets.needs_mnist(trainer.config.dataset) and not mnist.has_mnist(folder):
+    if datasets.needs_mnist(trainer.config.dataset):
         mnist.fetch_mnist(folder)
     for event in trainer.events(*trainer.splits(partial(datasets.load, folder=folder))):
         if watch:

@@ -21,10 +21,11 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from ..checkpoint import Checkpoint, write_atomically
+from ..digits.own import NO_DIGIT
 from ..digits.split import MEAN, STD, normalize
 from ..evaluation import DIGIT
 from ..inspection import chain
-from .card import NO_DIGIT, model_card
+from .card import model_card
 from .figures import Figures
 
 

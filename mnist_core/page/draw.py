@@ -5,22 +5,19 @@ The pad itself is `static/pad.html`, `pad_answer.js` and `pad.js`, over the func
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+import numpy as np
 
 from .. import config, places
 from ..errors import MnistError
 from .lab import Lab
-from .parts import ACTIVATIONS, PRIVATE, QUEUED, handler, in_line, own_html
+from .parts import ACTIVATIONS, PRIVATE, QUEUED, encode_pixels, handler, in_line, own_html
 from .words import Words
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ..reading import Classifier, Reading
 
 MAX_PICTURE_BYTES = 20_000_000
@@ -123,7 +120,7 @@ class _Answers:
         """
         from .. import reading
 
-        return _told(reading.read_strokes(self._taught(own), strokes), _rows)
+        return _told(reading.read_strokes(self._taught(own), strokes), np.ndarray.tolist)
 
     def read_picture(self, _: Words, picture: str, own: Labelled | None = None) -> dict:
         """Read a handwritten digit in a picture: a PNG, JPEG, WebP, GIF, BMP or TIFF of at most
@@ -139,7 +136,7 @@ class _Answers:
         from .. import reading
 
         found = reading.read_picture(self._taught(own), picture, self._lab.open_picture)
-        return _told(found, _rows)
+        return _told(found, np.ndarray.tolist)
 
     def _taught(self, own: Labelled | None) -> Classifier:
         reader, kept = self._lab.reader(config.SHIPPED[0]), self._lab.own
@@ -158,7 +155,7 @@ class _Answers:
         if found.image is None:
             return {"remark": say.translated(found.remark)}
         return {
-            **_told(found, _base64),
+            **_told(found, encode_pixels),
             "unknown": bool(sent.get("own")) and own is None,
             "remark": say.translated(found.remark),
             "takes_all": reader.takes_all,
@@ -208,16 +205,7 @@ def _told(found: Reading, shown: Callable[[Any], object]) -> dict[str, Any]:
     }
 
 
-def _base64(image: NDArray[np.uint8]) -> str:
-    return base64.b64encode(image.tobytes()).decode()
-
-
 def _palette() -> str:
-    """`parts.ACTIVATIONS` as base64 of RGBA."""
-    colours, alpha = ACTIVATIONS
-    pixels = b"".join(colours[3 * n : 3 * n + 3] + alpha[n : n + 1] for n in range(256))
-    return base64.b64encode(pixels).decode()
-
-
-def _rows(image: NDArray[np.uint8]) -> list[list[int]]:
-    return image.tolist()
+    """`parts.ACTIVATIONS` as base64 of u8 [256,4], RGBA."""
+    colours, alpha = (np.frombuffer(part, np.uint8).reshape(256, -1) for part in ACTIVATIONS)
+    return encode_pixels(np.hstack([colours, alpha]))

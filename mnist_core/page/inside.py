@@ -7,7 +7,6 @@ times a second beside the answers.
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from ..errors import DrawingError
 from ..fooling import smallest_change
 from .bounded import bounded
 from .networks import Network
-from .parts import decode_drawing
+from .parts import decode_drawing, encode_pixels
 from .words import Words
 
 SHOWN = 3
@@ -101,7 +100,7 @@ def _layer(say: Words, stage: inspection.Stage) -> dict[str, Any]:
 
 
 def _bytes(levels: NDArray[np.floating]) -> str:
-    return base64.b64encode(levels.clip(0, 255).round().astype(np.uint8).tobytes()).decode()
+    return encode_pixels(levels.clip(0, 255).round().astype(np.uint8))
 
 
 def _rows(values: NDArray[np.float32]) -> list[list[float]]:

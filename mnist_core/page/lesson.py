@@ -7,7 +7,6 @@ Each figure is of the trainer that trains the runs, on the digits that are there
 
 from __future__ import annotations
 
-import base64
 import json
 from copy import deepcopy
 from dataclasses import replace
@@ -27,7 +26,7 @@ from ..evaluation import evaluate
 from ..models import Net
 from ..training import Trainer
 from .bounded import bounded
-from .parts import render
+from .parts import encode_pixels, render
 from .words import Words
 
 STEPS = 100
@@ -65,7 +64,7 @@ def lesson(say: Words, train: Split) -> str:
         say,
         kernels=json.dumps(numbers),
         count=len(kernels),
-        digit=base64.b64encode(train.images[0].numpy().tobytes()).decode(),
+        digit=encode_pixels(train.images[0].numpy()),
         sizes=SIZES,
         tasks=[(link, say(title), say(task)) for link, title, task in TASKS],
     )

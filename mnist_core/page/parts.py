@@ -192,6 +192,11 @@ def decode_drawing(drawing: object) -> NDArray[np.uint8]:
         raise DrawingError("The drawing cannot be read; draw it again.") from error
 
 
+def encode_pixels(pixels: NDArray[np.uint8]) -> str:
+    """u8 of any shape → base64 of its bytes; the inverse of `decode_drawing` for one."""
+    return base64.b64encode(pixels.tobytes()).decode()
+
+
 def ink(values: NDArray[Any], palette: tuple[bytes, bytes] = INK) -> str:
     """[H,W], 0 or more → a PNG as a data URI, from a palette's first colour (0) to its last (the
     largest value): invisible to full ink."""

@@ -193,6 +193,10 @@ def hostile(data_dir: Path) -> None:
         finally:
             server.process.kill()
             server.process.wait()
+    _say(result)
+
+
+def _say(result: dict[str, float]) -> None:
     for name, value in result.items():
         print(f"{name.replace('_', ' '):30} {value:>10}")
     print(json.dumps(result))
@@ -235,37 +239,42 @@ def main() -> None:
 
         table(arguments.data_dir, arguments.seconds or 15.0, draw, _megabytes_of_all)
         return
-    arguments.seconds = arguments.seconds or 60.0
+    seconds = arguments.seconds or 60.0
+    _say(measured(arguments.data_dir, arguments.visitors, arguments.training, seconds))
+
+
+def measured(data_dir: Path, visitors: int, training: int, seconds: float) -> dict[str, float]:
+    """What those who draw wait for, and what those who train lose to being watched."""
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        slots = {"MNIST_SLOTS": str(arguments.training)}
-        server = serve(Path(folder), arguments.data_dir.resolve(), ("app.py",), slots)
+        slots = {"MNIST_SLOTS": str(training)}
+        server = serve(Path(folder), data_dir.resolve(), ("app.py",), slots)
         try:
             program = _idle(chromium() or playwright.chromium.executable_path, Path(folder))
             browser = playwright.chromium.launch(executable_path=program, args=BROWSER_FLAGS)
-            draw(server, arguments.visitors, 5)  # as pages that have been opened
-            idle, failed_idle = draw(server, 1, arguments.seconds / 2)
-            pages = [train(browser, server) for _ in range(arguments.training)]
+            draw(server, visitors, 5)  # as pages that have been opened
+            idle, failed_idle = draw(server, 1, seconds / 2)
+            pages = [train(browser, server) for _ in range(training)]
             before = _megabytes(server.process)
-            seen, failed_seen = draw(server, arguments.visitors, arguments.seconds)
+            seen, failed_seen = draw(server, visitors, seconds)
             for page in pages:
                 page.goto("about:blank")
-            busy, failed_busy = draw(server, arguments.visitors, arguments.seconds)
+            busy, failed_busy = draw(server, visitors, seconds)
             after = _megabytes(server.process)
             for page in pages:
                 _open_train(page, server)
             for page in pages[1:]:
                 page.get_by_role("button", name="Stop", exact=True).click()
                 page.get_by_text("Stopped after").wait_for(timeout=60_000)
-            open_, closed = watched(pages[0], server, min(arguments.seconds / 4, 15))
+            open_, closed = watched(pages[0], server, min(seconds / 4, 15))
         finally:
             server.process.kill()
             server.process.wait()
-    result = {
+    return {
         "cores": os.cpu_count(),
-        "visitors": arguments.visitors,
-        "training": arguments.training,
+        "visitors": visitors,
+        "training": training,
         "requests": len(idle) + len(busy) + len(seen),
         "failures": failed_idle + failed_busy + failed_seen,
         "idle_p50_ms": _quantile(idle, 50),
@@ -282,9 +291,6 @@ def main() -> None:
         "images_per_second_unwatched": round(closed),
         "lost_to_watching": round(1 - open_ / closed, 3),
     }
-    for name, value in result.items():
-        print(f"{name.replace('_', ' '):30} {value:>10}")
-    print(json.dumps(result))
 
 
 def _quantile(times: list[float], percent: int) -> float:
