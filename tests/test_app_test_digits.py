@@ -50,6 +50,15 @@ def test_a_cell_of_the_confusion_matrix_shows_its_digits(tab):
     expect(cell).to_have_attribute("aria-pressed", "true")
 
 
+def test_few_digits_beside_the_matrix_are_larger(open_page):
+    page = open_page("/#tab=test", viewport={"width": 1440, "height": 900})
+    sprites = page.locator(".digit-grid .digit-sprite")
+    expect(sprites.first).to_have_css("width", "56px")
+    page.get_by_role("button", name="of the 4s read as 9").click()
+    expect(sprites).to_have_count(1)
+    expect(sprites).to_have_css("width", "280px")
+
+
 def test_a_cell_chosen_again_brings_all_digits_back(tab):
     cell = tab.get_by_role("button", name=re.compile("of the 4s read as 9"))
     cell.click()

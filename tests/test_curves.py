@@ -239,6 +239,18 @@ def test_the_figure_for_a_file_has_both_losses_and_the_accuracy_whatever_the_nam
     assert curve_png(name, history()).startswith(b"\x89PNG")
 
 
+def test_the_axes_of_the_accuracy_of_the_page_and_of_a_file_are_the_same(draw):
+    curve = Curve(name="a", history=history(accuracy=0.985), total=38_400)
+    html, (_, accuracy) = draw(curve), figure("a", curve.history).axes
+    bottom, top = accuracy.transData.transform([(0, 0), (0, 100)])[:, 1]
+    drawn = [(float(at), int(of)) for at, of in re.findall(r"bottom:([\d.]+)%\">(\d+) %", html)]
+    assert [of for _, of in drawn] == [*accuracy.get_yticks()]
+    for at, percent in [*drawn, (100 - numbers(paths(svgs(html)[1], "run-line")[0])[3] / 10, 98.5)]:
+        height = accuracy.transData.transform((0, percent))[1]
+        assert (height - bottom) / (top - bottom) == pytest.approx(at / 100, abs=0.001)
+    assert accuracy.get_ylim() == (0, 100)
+
+
 def test_the_line_of_the_accuracy_is_what_was_read_as_it_trained_and_the_tests_are_dots(draw):
     """A test of all digits finds another accuracy than one of a few at the same moment: the line
     would jump to its dot and back."""

@@ -14,7 +14,7 @@ import torch
 from training_runs import LONG, SHORT, TEST, ended, finished, run, under_way, until
 
 from mnist_core.checkpoint import Checkpoint
-from mnist_core.config import MODERN, TUTORIAL, TrainConfig
+from mnist_core.config import MODERN, QUICK, TUTORIAL, TrainConfig
 from mnist_core.errors import CheckpointError, ConfigError, DataError
 from mnist_core.evaluation import classify
 from mnist_core.history import EvalEvent, History, LiveReading, StepEvent
@@ -49,8 +49,12 @@ def press(scheduler, visitor, action, run_id="", value=None, choice=NOTHING_CHOS
 def test_before_the_first_run_the_shipped_curve_is_shown_and_train_alone_is_offered(
     open_scheduler, visitor
 ):
-    shown = look(open_scheduler(), page(visitor), SAY)
+    scheduler = open_scheduler()
+    shown = look(scheduler, page(visitor), SAY)
     assert [curve["name"] for curve in shown["curves"]] == ["Tutorial, as shipped"]
+    for recipe, curves in ((MODERN, ["Modern, as shipped"]), (QUICK, [])):
+        other = look(scheduler, page(visitor, config=recipe), SAY)["curves"]
+        assert [curve["name"] for curve in other] == curves
     assert shown["parts"]["controls"].count("disabled") == 3
     assert "An example, read as it learns" in shown["parts"]["reading"]
     assert (shown["active"], shown["running"]) == (False, False)

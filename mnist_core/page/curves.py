@@ -17,6 +17,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..history import EvalEvent, Event, History, LiveReading, StepEvent
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ MAX_LOSS = 5.0
 """Where the axis of the loss ends at the latest; a diverging run goes through the ceiling."""
 _SMOOTHING = 0.1
 _COLOUR = "#2563eb"
+_SHARES = (0, 50, 80, 90, 95, 98, 99, 100)
+_MOST = 100.5  # percent, which is infinitely far up
 _CHINESE_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC", "Microsoft YaHei")
 
 Point = tuple[float, float]
@@ -123,7 +128,7 @@ def _first_unknown(events: Sequence[Event | LiveReading], has: object, stride: i
 
 def figure(name: str, history: History) -> Figure:
     """The chart for a file: loss left, test accuracy right. The axis of the loss ends at 2.5 as the
-    tutorial's, or at MAX_LOSS; that of the accuracy begins at 90 % once all are above it."""
+    tutorial's, or at MAX_LOSS; that of the accuracy is the page's (`static/curves.js`)."""
     from matplotlib.figure import Figure
 
     chart = Figure(figsize=(10, 4), layout="constrained")
@@ -140,13 +145,19 @@ def figure(name: str, history: History) -> Figure:
     loss.set(xlabel="number of training examples seen", ylabel="negative log likelihood loss")
     accuracy.set(xlabel="number of training examples seen", ylabel="test accuracy, %")
     loss.set_ylim(0, 2.5 if all(y <= 2.5 for _, y in smoothed + tests) else MAX_LOSS)
-    trained = [y for seen, y in percent if seen]
-    accuracy.set_ylim(90 if trained and min(trained) >= 90 else 0, 100)
+    accuracy.set_yscale("function", functions=(_height, lambda height: _MOST - np.exp(-height)))
+    accuracy.set_ylim(0, 100)
+    accuracy.set_yticks(_SHARES, _SHARES)
     legend = loss.legend(prop={"family": _fonts()})
     for text, what in zip(legend.get_texts(), ("train", "test"), strict=True):
         text.set_text(f"{name}: {what} loss")  # only here: one with _ first would be left out,
         text.set_parse_math(False)  # and one with $ taken for a formula
     return chart
+
+
+def _height(percent: NDArray[np.float64]) -> NDArray[np.float64]:
+    """On the axis of the accuracy, which is even in halvings of what is read wrong."""
+    return -np.log(_MOST - percent)
 
 
 def _fonts() -> list[str]:

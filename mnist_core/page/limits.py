@@ -41,12 +41,16 @@ _TOO_LARGE = "This is too large; at most {most} MB can be sent at a time."
 
 
 def app_options() -> dict[str, Any]:
-    """What `launch` hands to FastAPI; and gradio's own errors become sentences."""
-    queueing.error_payload = utils.error_payload = _payload
+    """What `launch` hands to FastAPI."""
     return {
         "exception_handlers": {Exception: _unanswered},
         "middleware": [Middleware(m) for m in (OneAtATime, BoundedRequests, FirstScript)],
     }
+
+
+def tell_gradios_errors() -> None:
+    """Let gradio, in this whole process, say its own errors in our sentence."""
+    queueing.error_payload = utils.error_payload = _payload
 
 
 def _unanswered(request: Request, error: Exception) -> JSONResponse:

@@ -204,7 +204,7 @@ def _accuracy_at(history: History, examples: int) -> float:
     return next((e.accuracy for e in history.evaluations if e.examples_seen >= examples), 0.0)
 
 
-@lru_cache(maxsize=1)
-def shipped_history() -> History:
-    """Of the weights that the tutorial's recipe gave."""
-    return Checkpoint.load(places.shipped_weights("tutorial")).history
+@lru_cache
+def shipped_history(recipe: str = "tutorial") -> History:
+    """Of the shipped weights that this recipe gave."""
+    return Checkpoint.load(places.shipped_weights(recipe)).history

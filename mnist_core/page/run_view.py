@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..config import TUTORIAL, TrainConfig
+from ..config import RECIPES, SHIPPED, TITLES, TUTORIAL, TrainConfig
 from ..digits.datasets import has_own
 from ..digits.handwriting import handwriting
 from ..digits.strokes import rasterize
@@ -127,8 +127,7 @@ def look(
         "parts": {name: render(f"run_{name}.html", say, **v) for name, v in changed.items()},
         "marks": marks,
         "curves": [
-            new_points(curve, page.points.get(curve.id))
-            for curve in curves(runs, shown, page.choice, say)
+            new_points(curve, page.points.get(curve.id)) for curve in curves(runs, shown, page, say)
         ],
         "cloud": moved if marks["cloud"] != page.marks.get("cloud") else None,
         "active": any(run.active for run in runs),
@@ -265,17 +264,14 @@ def experiments(say: Words) -> dict[str, Any]:
     }
 
 
-def curves(
-    runs: Sequence[RunState], shown: RunState | None, choice: Choice, say: Words
-) -> list[Curve]:
-    """The shown run and those overlaid, oldest first; before the first run, and beside an
-    experiment, the shipped one."""
-    name = say("Tutorial, as shipped")
-    tutorial = Curve(id="shipped", name=name, history=shipped_history(), colour=None)
+def curves(runs: Sequence[RunState], shown: RunState | None, page: Page, say: Words) -> list[Curve]:
+    """The shown run and those overlaid, oldest first; beside an experiment the tutorial's, as
+    shipped, and before the first run that of the settings' network, if one is shipped."""
     if shown is None:
-        return [tutorial]
+        network = page.config.network
+        return [_shipped(name, say) for name in SHIPPED if RECIPES[name].network == network]
     experiment = experiment_of(shown.config)
-    compared = [tutorial] if experiment and experiment.config else []
+    compared = [_shipped("tutorial", say)] if experiment and experiment.config else []
     return compared + [
         Curve(
             id=run.run_id,
@@ -286,8 +282,13 @@ def curves(
             live=run.live,
         )
         for number, run in enumerate(reversed(runs))
-        if run.run_id == shown.run_id or run.run_id in choice.overlaid
+        if run.run_id == shown.run_id or run.run_id in page.choice.overlaid
     ]
+
+
+def _shipped(recipe: str, say: Words) -> Curve:
+    name = say("{recipe}, as shipped", recipe=say(TITLES[recipe]))
+    return Curve(id=recipe, name=name, history=shipped_history(recipe), colour=None)
 
 
 def _image(drawing: str | None) -> tuple[NDArray[np.uint8], bool]:

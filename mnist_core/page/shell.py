@@ -9,7 +9,7 @@ import gradio as gr
 from .. import config
 from .draw import MAX_PICTURE_BYTES, draw_tab
 from .lab import NOTHING, Choices, Lab, offered, shipped
-from .limits import app_options
+from .limits import app_options, tell_gradios_errors
 from .missing_mnist import missing_mnist
 from .parts import PRIVATE, QUEUED, handler, i18n, own_html, static
 from .test_digits import test_tab
@@ -145,6 +145,7 @@ class LabPage(gr.Blocks):
             "state_session_capacity": MAX_SESSIONS,
             "app_kwargs": app_options(),
         }
+        tell_gradios_errors()
         return super().launch(*arguments, **{**ours, **options})
 
 

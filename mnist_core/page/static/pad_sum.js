@@ -42,11 +42,12 @@ function showSum() {
   const terms = [...shown.map(({ unit }) => rounded(parts[unit]))];
   if (parts.length > shown.length) terms.push(say("{sum} of {count} other maps", { sum: rounded(rest), count: parts.length - shown.length }));
   if (bias) terms.push(say("bias {bias}", { bias: rounded(bias) }));
+  const summed = terms.length > 1 ? `${terms.join(" + ")} = ` : "";
   const after = steps.map((name, k) => ` → ${name} <b>${rounded(values[k + 1])}</b>`).join("");
   const [y, x] = pointed.place;
   const pixel = { layer: layer.name, map: pointed.unit + 1, x: x + 1, y: y + 1 };
   const head = layer.height > 1 ? say("{layer}, map {map}, pixel {x}, {y}", pixel) : named(layer, pointed.unit);
-  find("sum").innerHTML = `<p role="status"><b>${head}:</b> ${terms.join(" + ")} = <b>${rounded(values[0])}</b>${after}</p><div class="inside-factors">${factors.join("")}</div>`;
+  find("sum").innerHTML = `<p role="status"><b>${head}:</b> ${summed}<b>${rounded(values[0])}</b>${after}</p><div class="inside-factors">${factors.join("")}</div>`;
   frame();
 }
 
