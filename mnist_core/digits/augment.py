@@ -10,6 +10,7 @@ It mirrors nothing and turns little: a 6 must not become a 9.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -30,44 +31,43 @@ def distort(images: Tensor, strength: float, generator: torch.Generator) -> Tens
     `strength` 0 changes nothing, 1 is the range above. Draws from `generator`, whose device must
     be the images'.
     """
-    digits = images.unsqueeze(1).float()
-    digits = _refilled(digits, strength, generator)
-    grid = _affine(len(digits), strength, generator)
-    grid = grid + _rubber(len(digits), strength, generator)
-    return F.grid_sample(digits, grid, align_corners=False).squeeze(1)
+    digits = _refilled(images.unsqueeze(1).float(), strength, generator)
+    places = _affine(len(digits), strength, generator) + _rubber(len(digits), strength, generator)
+    return F.grid_sample(digits, places.permute(0, 2, 3, 1), align_corners=False).squeeze(1)
 
 
 def _refilled(digits: Tensor, strength: float, generator: torch.Generator) -> Tensor:
     """Narrow gaps filled in some, strokes thickened or thinned in all; f32 [B,1,28,28]."""
     chosen, part, width = _uniform((3, len(digits), 1, 1, 1), generator)
     fill = (chosen < 2 * FILLED - 1) * (part + 1) / 2 * min(strength, 1)
-    digits = digits + fill * (_thinner(_thicker(digits)) - digits)
-    width = width * WIDTH * strength
-    thicker, thinner = _thicker(digits) - digits, _thinner(digits) - digits
-    return digits + width.clamp(min=0) * thicker + (-width).clamp(min=0) * thinner
+    digits = digits.lerp(_thinner(_thicker(digits)), fill)
+    other = torch.where(width > 0, _thicker(digits), _thinner(digits))
+    return digits.lerp(other, width.abs() * WIDTH * strength)
 
 
 def _thicker(digits: Tensor) -> Tensor:
     """The largest of 3 × 3 pixels, first along the rows and then down the columns: the values of
     `F.max_pool2d(digits, 3, stride=1, padding=1)`, which takes ten times as long on one channel."""
-    return _larger_neighbour(_larger_neighbour(digits, 3), 2)
+    return _of_neighbours(torch.maximum, _of_neighbours(torch.maximum, digits, 3), 2)
 
 
-def _larger_neighbour(digits: Tensor, axis: int) -> Tensor:
+def _thinner(digits: Tensor) -> Tensor:
+    return _of_neighbours(torch.minimum, _of_neighbours(torch.minimum, digits, 3), 2)
+
+
+def _of_neighbours(choose: Callable[..., Tensor], digits: Tensor, axis: int) -> Tensor:
     last = digits.shape[axis] - 1
     result = digits.clone()
     for to, source in ((1, 0), (0, 1)):
         part = result.narrow(axis, to, last)
-        torch.maximum(part, digits.narrow(axis, source, last), out=part)
+        choose(part, digits.narrow(axis, source, last), out=part)
     return result
 
 
-def _thinner(digits: Tensor) -> Tensor:
-    return -_thicker(-digits)
-
-
 def _affine(count: int, strength: float, generator: torch.Generator) -> Tensor:
-    """Where each pixel is taken from, f32 [B,28,28,2], after a random turn, slant and stretch."""
+    """Where each pixel is taken from, f32 [B,2,28,28], after a random turn, slant and stretch.
+
+    As `F.affine_grid(…, align_corners=False)`, in half its time."""
     turn, slant, wide, high, right, down = _uniform((6, count), generator) * strength
     cos, sin = (turn * TURN).cos(), (turn * TURN).sin()
     wide, high, slant = (wide * STRETCH).exp(), (high * STRETCH).exp(), slant * SLANT
@@ -75,15 +75,17 @@ def _affine(count: int, strength: float, generator: torch.Generator) -> Tensor:
         torch.stack([cos * wide, slant * cos - sin * wide, right * SHIFT], dim=1),
         torch.stack([sin * high, slant * sin + cos * high, down * SHIFT], dim=1),
     ]
-    return F.affine_grid(torch.stack(rows, dim=1), [count, 1, 28, 28], align_corners=False)
+    at = (torch.arange(28, device=generator.device) + 0.5) / 14 - 1
+    y, x = torch.meshgrid(at, at, indexing="ij")
+    plane = torch.stack([x, y, torch.ones_like(x)]).flatten(1)
+    return (torch.stack(rows, dim=1) @ plane).unflatten(2, (28, 28))
 
 
 def _rubber(count: int, strength: float, generator: torch.Generator) -> Tensor:
-    """Smooth random displacements f32 [B,28,28,2]."""
+    """Smooth random displacements f32 [B,2,28,28]."""
     knots = torch.empty(count, 2, 5, 5, device=generator.device).normal_(generator=generator)
     between = _between(5, 28, generator.device)
-    field = between @ (knots * RUBBER * strength) @ between.T  # [B,2,28,28]
-    return field.permute(0, 2, 3, 1)
+    return between @ (knots * RUBBER * strength) @ between.T
 
 
 def _between(knots: int, points: int, device: torch.device) -> Tensor:
