@@ -35,6 +35,10 @@ from .models import build, draw_dropout_from, initialize
 NONE_WEIGHT = 0.2
 """Of the loss on what is no digit beside the digits' own: more costs unusual hands."""
 
+FADING = 0.5
+"""The last share of a run, in which digits are distorted less and less: in the end it sees them as
+they are, as it will when it reads (He et al. 2019, arXiv 1909.09148)."""
+
 
 class Trainer:
     """One run: a network, its optimizer, its place in the data and its history."""
@@ -162,8 +166,10 @@ class Trainer:
             shuffled = batches(len(train), config.batch_size, config.seed, epoch)
             order = [index.to(self.device) for index in shuffled]
             for batch in range(done, per_epoch):
-                self._set_learning_rate(self.batches_done / (config.epochs * per_epoch))
-                loss = self._step(digits, order[batch])
+                behind = self.batches_done / (config.epochs * per_epoch)
+                self._set_learning_rate(behind)
+                strength = config.augmentation * min(1.0, (1 - behind) / FADING)
+                loss = self._step(digits, order[batch], strength)
                 self.batches_done += 1
                 if batch % config.log_interval:
                     yield None
@@ -197,14 +203,14 @@ class Trainer:
             own=self.own,
         )
 
-    def _step(self, train: Split, index: Tensor) -> Tensor:
-        """One step; the loss on its digits."""
+    def _step(self, train: Split, index: Tensor, strength: float) -> Tensor:
+        """One step, distorting with that strength; the loss on its digits."""
         self.model.train()
         images = train.images.index_select(0, index)  # three times as fast as images[index]
         if self.config.nondigits:
             images = torch.cat([images, self._nondigits(train)])
-        if self.config.augmentation:
-            images = distort(images, self.config.augmentation, self.generator)
+        if strength:
+            images = distort(images, strength, self.generator)
         outputs = self.model(normalize(images))
         loss = total = F.nll_loss(outputs[: len(index)], train.labels[index])
         if self.config.nondigits:

@@ -35,10 +35,10 @@ class Equal(training.Trainer):
 
     weight = 0.5
 
-    def _step(self, train, index: Tensor) -> Tensor:
+    def _step(self, train, index: Tensor, strength: float) -> Tensor:
         self.model.train()
         images = torch.cat([train.images.index_select(0, index), self._nondigits(train)])
-        images = training.distort(images, self.config.augmentation, self.generator)
+        images = training.distort(images, strength, self.generator)
         outputs = given_a_digit(self.model(normalize(images)))
         loss = F.nll_loss(outputs[: len(index)], train.labels[index])
         self.optimizer.zero_grad()
