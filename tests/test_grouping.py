@@ -125,7 +125,7 @@ def test_twelve_digits_are_a_number_and_thirteen_are_not(reader):
 
 def test_while_a_digit_is_unfinished_it_is_never_shown_as_several(reader):
     rng = np.random.default_rng(7)
-    drawn = [handwriting(digit, rng) for digit in 5 * [4, 5, 7, 1, 9, 0]]
+    drawn = [handwriting(digit, rng) for digit in 6 * [4, 5, 7, 1, 9, 0]]
     several = [strokes for strokes in [SEVEN, FOUR, FIVE, *drawn] if len(strokes) > 1]
     assert len(several) >= 15
     for strokes in several:

@@ -100,6 +100,8 @@ def _one(u: Uniform) -> list[Pieces]:
         stem = [stem[0], [0.3, 0.88], [0.3 + way * u(0.06, 0.12), u(0.97, 1.02)],
                 [0.3 + way * u(0.15, 0.26), u(0.88, 1.0)]]
     rise = [[0.3 - out, low], [0.3 - out / 2 + u(-0.03, 0.03), low / 2 + u(-0.03, 0.05)], top]
+    if low > 0.35 and u() < 0.3:  # which begins with a small hook
+        rise.insert(0, [rise[0][0] + u(0.02, 0.14), low + u(-0.06, 0.08)])
     if kind < 0.2:
         strokes = [[[top, *stem]]]
     elif join < 0.12 and low < 0.6 and not footed:  # a round top
@@ -204,12 +206,12 @@ def _four(u: Uniform) -> list[Pieces]:
                [stem + u(0, 0.06), u(0.0, 0.25)]]
         return [[cup, [[stem, 0.5], foot]]]
     # like lightning: down, across, and the stem, with hardly any bar beyond it
-    if u() < 0.35:  # low and narrow
-        bar, stem = u(0.66, 0.86), u(0.24, 0.42)
+    if u() < 0.4:  # low and narrow
+        bar, stem = u(0.66, 0.95), u(0.18, 0.42)
     across = [stem + u(-0.04, 0.12), bar - u(-0.03, 0.18)]
     first = [[[u(0.08, 0.4), 0.0], [u(0.05, 0.2), bar / 2], [0.0, bar]],
              [[stem / 2, bar + u(-0.06, 0.02)], across]]
-    foot = [stem - u(-0.03, 0.17), u(0.95, 1.05)]
+    foot = [stem - u(-0.03, 0.17), u(0.95, 1.05) + max(0.0, bar - 0.86)]
     if u() < 0.4:
         return [[*first, [[(across[0] + foot[0]) / 2, (across[1] + 1) / 2], foot]]]
     high = across[1] - u(-0.05, 0.34)
@@ -327,13 +329,21 @@ def _seven(u: Uniform) -> list[Pieces]:
         body[-1] += [[foot[0] - 0.07, 0.98], [(foot[0] + back) / 2 - 0.08, (1 + at) / 2],
                      [back, at + 0.03], [x, at - 0.02], [x + u(0.1, 0.45), at + u(-0.08, 0.1)]]
         return [body]
-    return [body, [[[x - u(0.1, 0.32), at - tilt / 2], [x, at + u(-0.04, 0.04)], right]]]
+    bar = [[x - u(0.1, 0.32), at - tilt / 2], [x, at + u(-0.04, 0.04)], right]
+    if u() < 0.25:  # which begins with an upstroke
+        bar.insert(0, [bar[0][0] + u(-0.05, 0.06), bar[0][1] + u(0.06, 0.2)])
+    return [body, [bar]]
 
 
 def _eight(u: Uniform) -> list[Pieces]:
     top, low = u(0.13, 0.32), u(0.14, 0.34)  # half widths
     waist, x = u(0.3, 0.64), u(-0.12, 0.14)
-    if u() < 0.2:  # two rings
+    kind = u()
+    if kind < 0.05:
+        return _slender_eight(u)
+    if kind < 0.1:
+        return _open_eight(u)
+    if kind < 0.28:  # two rings
         way = 1 if u() < 0.5 else -1
         upper = _arc(x, waist / 2, top, waist / 2 + 0.02, u(-180, 180), -u(330, 400))
         lower = _arc(0, (1 + waist) / 2, low, (1 - waist) / 2 + 0.02, u(-180, 0), way * u(340, 400))
@@ -345,11 +355,10 @@ def _eight(u: Uniform) -> list[Pieces]:
             [x + top * 0.85, waist * 0.6], [x + top * 0.85, waist * 0.2]]
     if u() < 0.25:
         ring = [[-px, py] for px, py in ring]
-    if u() < 0.35:
-        start = int(u(0, 12))
-        return [[[ring[(start + i) % 12] for i in range(13 + int(u(0, 2)))]]]
-    path = [ring[(11 + i) % 12] for i in range(12 + int(u(-1, 3)))]
-    if u() < 0.3:  # an S, and a straight way back
+    start = int(u(0, 12)) if u() < 0.35 else 11
+    count = 12 + int(u(-1, 3)) if start == 11 else 13 + int(u(0, 2))
+    path = [ring[(start + i) % 12] for i in range(count)]
+    if start == 11 and u() < 0.3:  # an S, and a straight way back
         path[9:] = [[u(-0.05, 0.08), waist + u(-0.05, 0.08)],
                     [x + top * u(0.8, 1.3), u(-0.06, 0.08)]]
     if u() < 0.5:  # the ends miss each other
@@ -359,14 +368,38 @@ def _eight(u: Uniform) -> list[Pieces]:
     return [[path]]
 
 
+def _slender_eight(u: Uniform) -> list[Pieces]:
+    """Down to a narrow turn at the foot, straight up again, and over the top to its start."""
+    foot, half, start = u(-0.25, 0.1), u(0.05, 0.13), [u(0.0, 0.3), u(0.0, 0.3)]
+    tip = [start[0] + u(0.24, 0.42), u(-0.05, 0.05)]
+    down = [[start[0] - u(0.0, 0.08), start[1] + 0.12], [foot + half, u(0.78, 0.88)]]
+    up = [[foot - half, u(0.84, 0.94)], [(foot + tip[0]) / 2 + u(-0.04, 0.08), 0.5], tip]
+    end = [start[0] + u(-0.15, 0.12), start[1] + u(-0.14, 0.06)]
+    lead = [[start[0] + u(0.05, 0.2), u(-0.06, 0.06)]] if u() < 0.3 else []
+    return [[[*lead, start, *down, [foot, 1.0], *up, end]]]
+
+
+def _open_eight(u: Uniform) -> list[Pieces]:
+    """Begun like a 2; from the foot it turns back to the left, and ends before its start."""
+    wide, foot, loop = u(0.3, 0.5), u(0.02, 0.22), u(0.1, 0.3)
+    start = [u(-0.05, 0.14), u(0.08, 0.36)]
+    end = [start[0] - u(-0.05, 0.25), start[1] + u(0.0, 0.3)]
+    head = [start, [wide * 0.4, u(-0.04, 0.03)], [wide, u(0.1, 0.22)], [wide * 0.75, 0.45],
+            [foot, u(0.76, 0.88)]]
+    return [[[*head, [foot + loop * 0.2, 1.0], [foot + loop, u(0.8, 0.94)],
+              [foot + loop * 0.8, u(0.6, 0.74)], [(foot + end[0]) / 2, (0.6 + end[1]) / 2], end]]]
+
+
 def _nine(u: Uniform) -> list[Pieces]:
     kind = u()
-    size = u(0.2, 0.34) if kind < 0.22 else u(0.34, 0.6)  # height of the loop
+    if kind < 0.08:
+        return _looped_nine(u)
+    size = u(0.12, 0.34) if kind < 0.26 else u(0.34, 0.6)  # height of the loop
     wide = u(0.16, 0.32) * (0.45 + size)
     x = u(0.1, 0.3)
     right = x + wide
     tail, bow = u(), u(-0.04, 0.12)
-    if kind < 0.12:  # a tiny loop over a long curve
+    if kind < 0.18:  # a tiny loop over a long curve
         tail, bow = 0.46 + 0.54 * tail, u(0.02, 0.26)
     if tail < 0.46:  # straight
         foot = [right + u(-0.34, 0.06), 1.0]
@@ -377,8 +410,10 @@ def _nine(u: Uniform) -> list[Pieces]:
     else:  # hooked
         down = [[right + bow, (size + 1.1) / 2 - 0.1], [right + bow / 2, 0.8], [right - 0.12, 0.97],
                 [x - u(0.02, 0.15), u(0.95, 1.02)], [x - u(0.15, 0.4), u(0.76, 0.95)]]
-    if 0.22 < kind < 0.3:  # the loop clockwise, begun where it will meet the stem or inside it
+    if 0.26 < kind < 0.34:  # the loop clockwise, begun where it will meet the stem or inside it
         ring = _arc(x, size / 2, wide, size / 2, u(0, 60), 300 + u(0, 60), u(1.0, 1.1))
+        if u() < 0.35:  # or at its other side
+            ring.insert(0, [right + u(0.02, 0.2), size * u(0.5, 0.85)])
         return [[[*ring, [right, size / 2], *down]]]
     join = u()
     # Where nothing closes the loop at the right, it is begun there.
@@ -393,6 +428,22 @@ def _nine(u: Uniform) -> list[Pieces]:
     if join < 0.75:
         return [[[*ring, *down]]]
     return [[ring], [[[right + u(-0.04, 0.05), u(-0.1, 0.25) * size], *down]]]
+
+
+def _looped_nine(u: Uniform) -> list[Pieces]:
+    """The loop is left at the top, across itself, for the belly of an S; or at its lowest point,
+    for such a belly, or like a balloon on its string."""
+    size, x, reach = u(0.2, 0.42), u(0.15, 0.3), u(0.1, 0.42)
+    wide = size * u(0.4, 0.75)
+    belly = [[x + 0.75 * reach, (size + 0.7) / 2], [x + reach, u(0.62, 0.8)],
+             [x + reach * u(0.5, 0.75), u(0.9, 0.98)], [x - u(-0.05, 0.5), u(0.93, 1.05)]]
+    if u() < 0.6:
+        ring = _arc(x, size / 2, wide, size / 2, u(-170, -110), u(345, 440), u(0.45, 1.05))[::-1]
+        return [[[*ring, [x + u(-0.03, 0.1), size + u(-0.05, 0.08)], *belly]]]
+    ring = _arc(x, size / 2, wide, size / 2, u(40, 110), u(335, 400), u(0.8, 1.05))
+    if u() < 0.4:
+        return [[[*ring[::-1], *belly]]]
+    return [[[*ring, [x + u(0.0, 0.1), (1 + size) / 2], [x + u(-0.06, 0.14), 1.0]]]]
 
 
 # fmt: on

@@ -22,7 +22,7 @@ from . import synthetic
 from .allographs import Pieces, Uniform, allograph
 from .strokes import PEN, evenly
 
-VERSION = 7
+VERSION = 8
 """Of the hands; a cache made by another version is made anew."""
 
 HOOKED, ANGULAR = 0.12, 0.04
