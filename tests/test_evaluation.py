@@ -52,14 +52,14 @@ def test_an_evaluation_equals_plain_numpy_on_the_same_log_probabilities():
 
 
 def test_a_worked_example_of_what_is_no_digit():
-    """Refused is what is none with 0.21 and more. Of others, refusing is right: its probability is
-    that of being none, 0.9; a digit's is 0.6 × (1 - 0.2) = 0.48, the loss then -ln 0.2 = 1.6094.
+    """Refused is what is none with 0.16 and more. Of others, refusing is right: its probability is
+    that of being none, 0.9; a digit's is 0.6 × (1 - 0.1) = 0.54, the loss then -ln 0.1 = 2.3026.
     A digit is right, and as sure, refused or not: 0.8, and -ln 0.8 = 0.2231.
     """
     read = answered(
         [
             (NONE, {4: 0.6, NONE: 0.9}),  # 0: refused
-            (NONE, {4: 0.6, NONE: 0.2}),  # 1: slips through as a 4
+            (NONE, {4: 0.6, NONE: 0.1}),  # 1: slips through as a 4
             (4, {4: 0.8, NONE: 0.9}),  # 2: right, refused
             (4, {5: 0.8, NONE: 0.1}),  # 3: wrong
         ]
@@ -68,8 +68,8 @@ def test_a_worked_example_of_what_is_no_digit():
     assert read.digits.tolist() == [4, 4, 4, 5]
     assert read.predictions.tolist() == [NONE, 4, 4, 5]
     assert read.right.tolist() == [True, False, True, False]
-    assert read.confidences.tolist() == pytest.approx([0.9, 0.48, 0.8, 0.8])
-    assert read.losses[:3].tolist() == pytest.approx([0.1054, 1.6094, 0.2231], abs=1e-4)
+    assert read.confidences.tolist() == pytest.approx([0.9, 0.54, 0.8, 0.8])
+    assert read.losses[:3].tolist() == pytest.approx([0.1054, 2.3026, 0.2231], abs=1e-4)
     assert read.counts[NONE].tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1]
     assert (int(read.counts.sum()), int(read.confusion.sum())) == (4, 2)
 

@@ -54,7 +54,7 @@ def test_rounding_never_changes_which_digit_is_the_most_probable(readings):
 
 
 def test_rounding_never_changes_what_is_refused(readings):
-    """1 - 0.79 in half precision is another number: what is just below or above it stays there."""
+    """The limit in half precision is another number: what is just below or above it stays there."""
     limit = 1 - DIGIT
     none = torch.tensor([limit * (1 + near) for near in (-1e-4, -1e-6, 1e-6, 1e-4)]).log()
     read = Evaluation(torch.full((4, 10), 0.1).log(), torch.full((4,), NONE), none)
