@@ -298,6 +298,8 @@ def test_a_setting_out_of_range_is_marked_as_it_is_typed_and_starts_nothing(visi
     epochs.fill("1000000")
     expect(page.locator("#run-epochs-range")).to_have_text("A whole number from 1 to 100.")
     expect(epochs).to_have_attribute("aria-invalid", "true")
+    red = page.locator("#run-epochs-range").evaluate("said => getComputedStyle(said).color")
+    expect(epochs).to_have_css("color", red)
     page.locator(".run-change").click()
     press(page, "Train")
     expect(epochs).to_be_focused()

@@ -1,6 +1,6 @@
 """Answers that cost much, within bounds: each is worked out once, a few at a time, and then kept.
 
-Whoever asks for what is being worked out already gets that answer. Few are let wait, and none for
+A second request for what is being worked out gets that answer. Few are let wait, and none for
 long, because a waiting request holds one of the server's threads: the others are refused with a
 BusyError. What was begun goes on, so that who asks again finds it.
 

@@ -1,7 +1,7 @@
 """A visitor's runs on the visitor's own digits: how each reads them, what teaching one changed.
 
 A network has seen the drawings that it was taught, so these are judged by others that were not
-(`runs/folds.py`), once and in a worker, while whoever asks is told how far that is.
+(`runs/folds.py`), once and in a worker; until then the page is told how far that is.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ Step = tuple[str, str, str, object]
 """A button: (action, id of a run, label, value or None)."""
 Advice = tuple[str, list[Step]]
 
-NONE: Advice = "", []
+NO_ADVICE: Advice = "", []
 
 
 def advice(
@@ -50,7 +50,7 @@ def advice(
     """What is said of a run beside the visitor's other `runs`; `expected` is their own answer to an
     experiment's question, `more_epochs` what Resume would go to."""
     if run is None or run.status in ("waiting", "starting"):
-        return NONE
+        return NO_ADVICE
     trouble = _trouble(run, say)
     if has_own(run.config.dataset):
         return _taught(run, trouble, expected, say)
@@ -62,7 +62,7 @@ def advice(
         return trouble
     if experiment is not None and expected:
         return say("You expect: {answer}.", answer=_answer(expected, say)), []
-    return _finished(run, runs, more_epochs, say) if run.status == "finished" else NONE
+    return _finished(run, runs, more_epochs, say) if run.status == "finished" else NO_ADVICE
 
 
 def _taught(run: RunState, trouble: Advice | None, expected: str, say: Words) -> Advice:
@@ -75,7 +75,7 @@ def _taught(run: RunState, trouble: Advice | None, expected: str, say: Words) ->
     if run.active and answer:
         return say("You expect: {answer}.", answer=answer), []
     if run.status != "finished" or len(tests) < 2 or not needs_mnist(run.config.dataset):
-        return NONE
+        return NO_ADVICE
     before, after = 100 * tests[0].accuracy, 100 * tests[-1].accuracy
     said = say("MNIST: {before:.2f} % before, {after:.2f} % now.", before=before, after=after)
     if answer:
@@ -122,7 +122,7 @@ def _grows(history: History) -> bool:
 def _finished(run: RunState, runs: Sequence[RunState], more_epochs: int, say: Words) -> Advice:
     tests = run.history.evaluations
     if len(tests) < 2:
-        return NONE
+        return NO_ADVICE
     draw = _draw_with(run, say)
     before, last = tests[-2], tests[-1]
     noise = 2 * math.sqrt(2 * last.accuracy * (1 - last.accuracy) / _TEST_DIGITS)

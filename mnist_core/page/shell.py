@@ -125,7 +125,7 @@ def _weights_choice(choices: Choices) -> gr.Dropdown:
 
 
 class LabPage(gr.Blocks):
-    """Blocks that everything gradio takes at launch comes with, whoever launches them."""
+    """Blocks that bring all that gradio takes at launch, by app.py or by `gradio app.py`."""
 
     def queue(self, *arguments: Any, **options: Any) -> Any:
         """As gradio calls it first of all: once more would make all routes once more, 0.1 s."""

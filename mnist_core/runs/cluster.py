@@ -6,7 +6,7 @@ anything, nor do they pass through `ray://`. Digits go to the cluster once, and 
 whose trainers read them where they lie.
 
 But: the nodes need what the server has installed, in the same versions; of the project itself they
-are brought the code. Whoever reaches the ports of a cluster can run anything there.
+are brought the code. Anyone who reaches the ports of a cluster can run anything there.
 """
 
 from __future__ import annotations
