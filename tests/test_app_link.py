@@ -1,14 +1,15 @@
 """The link to what is on the page: copied, opened by another visitor, refused when it is wrong."""
 
 import pytest
-from pictures import png, seven
+from pictures import canvas, png, seven
+from PIL import Image
 from playwright.sync_api import expect
 from training_runs import until
 from visiting import DRAWINGS, choose_weights, draw, draw_and_wait, expect_read, reload
 
 WRONG = [
     "#nonsense", "#tab=nowhere", "#weights=../../x", "#drawing=A", "#drawing=AAAA_AAA", "#x=1",
-    "#tab=", "#drawing=____", "#picture=AAAA", "#picture=!",
+    "#tab=", "#drawing=____", "#picture=AAAA", "#picture=!", "#picture=AAAA.AAAA",
 ]  # fmt: skip
 
 
@@ -101,6 +102,20 @@ def test_the_drawing_that_train_reads_as_it_learns_is_in_its_link_to_the_pixel(
     assert other.locator(shown).get_attribute("src") == pixels
     copied(other)
     assert copied(other, "Copy it with my drawing") == whole
+
+
+def test_a_number_in_a_picture_is_in_its_link_with_all_its_digits(copying, open_page):
+    picture = Image.new("L", (560, 280), 255)
+    for place, digit in enumerate((4, 2)):
+        picture.paste(canvas(digit), (280 * place, 0))
+    copying.locator(".pad-file").set_input_files(
+        {"name": "42.png", "mimeType": "image/png", "buffer": png(picture)}
+    )
+    expect(copying.locator(".pad-number button")).to_have_text(["4", "2"])
+    copied(copying)
+    path = copied(copying, "Copy it with my drawing").split("/", 3)[3]
+    other = open_page(f"/{path}")
+    expect(other.locator(".pad-number button")).to_have_text(["4", "2"])
 
 
 @pytest.mark.parametrize("fragment", WRONG)

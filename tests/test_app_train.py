@@ -274,6 +274,15 @@ def test_hostile_uploads_get_a_sentence_each_and_change_nothing(visit, lab, tmp_
     expect(page.locator(".run-table")).to_contain_text("8 of 8")
 
 
+def test_on_a_phone_the_runs_and_their_buttons_are_as_wide_as_the_screen(visit):
+    page = visit(viewport={"width": 390, "height": 664})
+    upload_file(page, WEIGHTS)
+    for action in ("draw", "download", "delete"):
+        expect(page.locator(f".run-table [data-action={action}]")).to_be_visible()
+    table = page.locator(".run-scroll")
+    assert table.evaluate("box => box.scrollWidth - box.clientWidth") == 0
+
+
 def test_a_diverging_run_ends_with_a_sentence(visit):
     page = visit()
     settle(page, **{"Learning rate": 10, "Weight decay": 1})  # weights grow at every step

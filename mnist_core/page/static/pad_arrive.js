@@ -10,6 +10,7 @@ const PALE_REST_MS = 1800;
 const PALE_DIGITS = 4; // then it leaves the server alone
 const TOUCHES = ["pointerdown", "keydown", "change", "dragenter"]; // each ends it for good
 const MOST_POINTS = 20_000;
+const MOST_DIGITS = 12; // of a number in a picture
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 // ---- a drawing as text: each stroke's points, two letters a coordinate, in thousandths ----
@@ -28,18 +29,24 @@ function strokesOf(text) {
   return drawn;
 }
 
-// ---- a picture as text: the 28×28 that the network sees, which is read as it is ----
+// ---- a picture as text: the 28×28 that the network sees, which is read as it is; of a number all,
+// which are read side by side ----
 
-const pixels = () => (looked.image ?? "").replace(/=+$/, "").replaceAll("+", "-").replaceAll("/", "_");
+const pixels = () =>
+  (answer.digits?.length ? answer.digits : [looked])
+    .map(({ image }) => (image ?? "").replace(/=+$/, "").replaceAll("+", "-").replaceAll("/", "_"))
+    .join(".");
 
 // Throws for what is no such text.
 function choosePixels(text) {
-  const levels = bytes(text.replaceAll("-", "+").replaceAll("_", "/"));
-  if (levels.length !== 784) throw new Error();
-  const small = Object.assign(document.createElement("canvas"), { width: 28, height: 28 });
-  const data = new ImageData(28, 28);
-  levels.forEach((ink, k) => data.data.set([255 - ink, 255 - ink, 255 - ink, 255], 4 * k));
-  small.getContext("2d").putImageData(data, 0, 0);
+  const digits = text.replaceAll("-", "+").replaceAll("_", "/").split(".").map(bytes);
+  if (digits.length > MOST_DIGITS || digits.some(({ length }) => length !== 784)) throw new Error();
+  const small = Object.assign(document.createElement("canvas"), { width: 28 * digits.length, height: 28 });
+  digits.forEach((levels, place) => {
+    const data = new ImageData(28, 28);
+    levels.forEach((ink, k) => data.data.set([255 - ink, 255 - ink, 255 - ink, 255], 4 * k));
+    small.getContext("2d").putImageData(data, 28 * place, 0);
+  });
   small.toBlob(choose);
 }
 
