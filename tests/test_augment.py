@@ -1,8 +1,11 @@
 import torch
+from digits import small_split
 
+from mnist_core.config import TrainConfig
 from mnist_core.digits.augment import distort
 from mnist_core.digits.handwriting import handwriting_images
 from mnist_core.digits.split import normalize
+from mnist_core.training import Trainer
 
 DIGITS = torch.from_numpy(handwriting_images(200, seed=4)[0])
 
@@ -43,3 +46,20 @@ def test_the_originals_are_not_touched():
     normalize(distort(DIGITS, 1.0, generator()))
     assert torch.equal(DIGITS, before)
     assert normalize(distort(DIGITS, 1.0, generator())).shape == (200, 1, 28, 28)
+
+
+def test_distortion_fades_in_the_second_half_of_a_run(monkeypatch):
+    strengths = []
+
+    def distorted(images, strength, generator):
+        strengths.append(strength)
+        return images.float()
+
+    monkeypatch.setattr("mnist_core.training.distort", distorted)
+    trainer = Trainer(TrainConfig(epochs=2, batch_size=32, augmentation=0.6))
+    for _ in trainer.events(small_split(500, seed=1), small_split(20, seed=2)):
+        pass
+    half = len(strengths) // 2
+    assert set(strengths[:half]) == {0.6}
+    assert strengths == sorted(strengths, reverse=True)
+    assert 0 < strengths[-1] < 0.6 / half + 1e-9

@@ -338,18 +338,3 @@ def test_a_run_that_would_log_without_end_is_refused_before_its_first_step():
     train = small_split(1001)
     with pytest.raises(ConfigError, match="larger log interval"):
         next(Trainer(config_).batches(train, TEST))
-
-
-def test_distortion_fades_in_the_second_half_of_a_run(monkeypatch):
-    strengths = []
-
-    def distorted(images, strength, generator):
-        strengths.append(strength)
-        return images.float()
-
-    monkeypatch.setattr("mnist_core.training.distort", distorted)
-    finished(Trainer(config(augmentation=0.6)))
-    half = len(strengths) // 2
-    assert set(strengths[:half]) == {0.6}
-    assert strengths == sorted(strengths, reverse=True)
-    assert 0 < strengths[-1] < 0.6 / half + 1e-9
