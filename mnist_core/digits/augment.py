@@ -46,22 +46,25 @@ def _refilled(digits: Tensor, strength: float, generator: torch.Generator) -> Te
 
 
 def _thicker(digits: Tensor) -> Tensor:
-    """The largest of 3 × 3 pixels, first along the rows and then down the columns: the values of
-    `F.max_pool2d(digits, 3, stride=1, padding=1)`, which takes ten times as long on one channel."""
-    return _of_neighbours(torch.maximum, _of_neighbours(torch.maximum, digits, 3), 2)
+    """The largest of 3 × 3 pixels: the values of `F.max_pool2d(digits, 3, stride=1, padding=1)`,
+    which takes ten times as long on one channel."""
+    return _of_neighbours(torch.maximum, digits)
 
 
 def _thinner(digits: Tensor) -> Tensor:
-    return _of_neighbours(torch.minimum, _of_neighbours(torch.minimum, digits, 3), 2)
+    """The smallest of 3 × 3 pixels."""
+    return _of_neighbours(torch.minimum, digits)
 
 
-def _of_neighbours(choose: Callable[..., Tensor], digits: Tensor, axis: int) -> Tensor:
-    last = digits.shape[axis] - 1
-    result = digits.clone()
-    for to, source in ((1, 0), (0, 1)):
-        part = result.narrow(axis, to, last)
-        choose(part, digits.narrow(axis, source, last), out=part)
-    return result
+def _of_neighbours(choose: Callable[..., Tensor], digits: Tensor) -> Tensor:
+    """First along the rows and then down the columns."""
+    for axis in (3, 2):
+        last, result = digits.shape[axis] - 1, digits.clone()
+        for to, source in ((1, 0), (0, 1)):
+            part = result.narrow(axis, to, last)
+            choose(part, digits.narrow(axis, source, last), out=part)
+        digits = result
+    return digits
 
 
 def _affine(count: int, strength: float, generator: torch.Generator) -> Tensor:
