@@ -25,7 +25,7 @@ MAX_PICTURE_BYTES = 20_000_000
 Strokes = list[list[list[float]]]
 """Pen strokes, each a list of [x, y] in the unit square, y down."""
 
-_TO_TRAIN = "() => document.querySelectorAll('[role=tab]')[1].click()"
+_TO_TRAIN = "() => mnistLink.show('train')"
 
 Labelled = list[dict[str, Any]]
 """Labelled drawings, as `digits.own` takes them."""
