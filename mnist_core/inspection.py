@@ -252,7 +252,7 @@ class _Watch(TorchFunctionMode):
         self.operations: list[Operation] = []
 
     def __torch_function__(
-        self, func: Callable, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         named = kwargs or {}
         output = func(*args, **named)

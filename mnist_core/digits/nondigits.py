@@ -23,6 +23,7 @@ from .allographs import Pieces, Uniform, allograph
 from .handwriting import VERSION as HANDS
 from .handwriting import pen, uniform, write
 from .letters import LETTERS, letters
+from .strokes import Floats, Stroke
 
 VERSION = 1
 """Of what is drawn below; a cache made by another version, or with other hands, is made anew."""
@@ -34,12 +35,12 @@ Kind = Callable[[Uniform], list[Form]]
 """Draws something: forms, each to be written in a hand of its own."""
 
 
-def draw(seed: int, indices: range) -> tuple[list[list[np.ndarray]], np.ndarray]:
+def draw(seed: int, indices: range) -> tuple[list[list[Stroke]], Floats]:
     """Drawings as strokes, and the widths of their pens: a `synthetic.Draw`."""
     return _drawn(_KINDS, seed, indices)
 
 
-def draw_letters(seed: int, indices: range) -> tuple[list[list[np.ndarray]], np.ndarray]:
+def draw_letters(seed: int, indices: range) -> tuple[list[list[Stroke]], Floats]:
     """As `draw`, but letters alone."""
     return _drawn({_letter: 1}, seed, indices)
 
@@ -51,7 +52,7 @@ letter_images = partial(synthetic.images, draw_letters, f"letters-v{VERSION}-{HA
 
 def _drawn(
     kinds: dict[Kind, float], seed: int, indices: range
-) -> tuple[list[list[np.ndarray]], np.ndarray]:
+) -> tuple[list[list[Stroke]], Floats]:
     rngs = [np.random.default_rng((seed, index, 1)) for index in indices]  # 1: no digits' numbers
     us = [uniform(rng) for rng in rngs]
     drawings = [_chosen(kinds, u)(u) for u in us]
@@ -62,9 +63,9 @@ def _drawn(
     return strokes, np.array([pen(rng) for rng in rngs])
 
 
-def _side_by_side(parts: list[list[np.ndarray]], u: Uniform) -> list[np.ndarray]:
+def _side_by_side(parts: list[list[Stroke]], u: Uniform) -> list[Stroke]:
     """Written forms from left to right, with gaps of 0.06 to 0.6 of their height."""
-    strokes: list[np.ndarray] = []
+    strokes: list[Stroke] = []
     right = 0.0
     for part in parts:
         points = np.concatenate(part)
