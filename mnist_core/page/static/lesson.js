@@ -3,6 +3,8 @@
 // this once; the page puts the lesson in as its value.
 
 const SIDE = 28;
+const MEAN = 0.1307; // of MNIST's training pixels
+const STD = 0.3081;
 const KERNEL = 5;
 const TRIES = 6;
 const one = (selector, part = element) => part.querySelector(selector);
@@ -47,7 +49,7 @@ let place = [12, 12]; // of the square's upper left corner: [row, column]
 function pixels() {
   const kept = localStorage.getItem("mnist-lab-drawing");
   const bytes = atob(kept ?? one(".lesson").dataset.digit);
-  digit = Array.from(bytes, (byte) => (byte.charCodeAt(0) / 255 - 0.1307) / 0.3081);
+  digit = Array.from(bytes, (byte) => (byte.charCodeAt(0) / 255 - MEAN) / STD);
 }
 
 function sums() {
@@ -86,7 +88,7 @@ function showConvolution() {
   const { kernel, bias, map, side } = sums();
   const [row, column] = place;
   const part = step("convolution");
-  paint(one(".lesson-digit", part), SIDE, (at) => ink((0.3081 * digit[at] + 0.1307)))(row, column, KERNEL);
+  paint(one(".lesson-digit", part), SIDE, (at) => ink(STD * digit[at] + MEAN))(row, column, KERNEL);
   const most = Math.max(...map.map(Math.abs));
   paint(one(".lesson-map", part), side, (at) => signed(map[at] / most))(row, column, 1);
   const cells = kernel.map((weight, k) => {
