@@ -125,12 +125,8 @@ def written_out(
     if weight.ndim == 2:
         earlier = [o.output for o in groups[stage - 1] if o.output.ndim == 4] if stage else []
         shape = earlier[-1][0].shape if earlier else (len(source), 1, 1)
-        patch, kernel, corner, size = (
-            source.view(shape),
-            weight[unit].view(shape),
-            (0, 0),
-            shape[1:],
-        )
+        patch, kernel = source.view(shape), weight[unit].view(shape)
+        corner, size = (0, 0), shape[1:]
     else:
         (pace, _), (margin, _), side = settings[0], settings[1], weight.shape[-1]
         y, x = place[0] * pace, place[1] * pace
