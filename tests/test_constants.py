@@ -1,4 +1,4 @@
-"""What Python says and JavaScript says again, so that a page need not ask for it, is the same."""
+"""What is said in two places, in Python and in JavaScript or in a sentence, is the same."""
 
 import json
 import re
@@ -6,8 +6,8 @@ import re
 import pytest
 
 from mnist_core import config, grouping
-from mnist_core.digits import own, split, strokes
-from mnist_core.page import curves
+from mnist_core.digits import datasets, own, split, strokes
+from mnist_core.page import curves, experiments
 from mnist_core.page.parts import STATIC
 
 SAID_AGAIN = {
@@ -31,3 +31,8 @@ def test_a_constant_that_is_said_in_both_languages_is_the_same(script, name):
     text = (STATIC / script).read_text(encoding="utf-8")
     (value,) = re.findall(rf"\b{name}(?: =|:) ([^;\n]+?)[;,](?: //.*)?\n", text)
     assert json.loads(value.replace("_", "")) == SAID_AGAIN[script, name]
+
+
+def test_the_page_says_how_many_of_mnists_digits_are_learned_beside_ones_own():
+    assert datasets.BESIDE == 7 * datasets.OWN_DIGITS
+    assert "with seven times as many of MNIST’s" in experiments.EXPERIMENTS[-1].question

@@ -42,8 +42,10 @@ drawing.addEventListener("click", () => {
   copyLink(true);
   copy.focus();
 });
-element.addEventListener("keydown", ({ key }) => {
-  if (key === "Escape") said.hidden = true;
+element.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || said.hidden) return;
+  said.hidden = true;
+  event.stopPropagation(); // or the pad would be cleared
 });
 document.addEventListener("pointerdown", ({ target }) => element.contains(target) || (said.hidden = true));
 
