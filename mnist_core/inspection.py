@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from .config import NONE
 from .digits.split import Split, normalize
 from .errors import Message
 from .models import given_a_digit
@@ -191,9 +192,10 @@ def features(model: nn.Module, images: Tensor, device: str | torch.device = "cpu
 
 
 def class_means(model: nn.Module, split: Split, device: str | torch.device = "cpu") -> Tensor:
-    """f32 [10,F]: each digit's mean features, over the first MEANT of a split; 0 for none."""
+    """f32 [10,F]: each digit's mean features, over the first MEANT of a split; 0 for none. What is
+    labelled `config.NONE` counts for none."""
     labels = split.labels[:MEANT]
-    digits = F.one_hot(labels, 10).float()  # [MEANT,10]
+    digits = F.one_hot(labels, NONE + 1)[:, :NONE].float()  # [MEANT,10]
     total = digits.T @ features(model, split.images[:MEANT], device)
     return total / digits.sum(0).clamp(min=1)[:, None]
 

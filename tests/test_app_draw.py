@@ -330,9 +330,18 @@ def test_resizing_keeps_the_drawing(page):
     )
 
 
-def test_light_and_dark_follow_the_system(open_page):
-    ink = {}
-    for scheme in ("light", "dark"):
-        page = open_page(color_scheme=scheme)
-        ink[scheme] = page.locator(".pad-canvas").evaluate("c => getComputedStyle(c).color")
-    assert ink["light"] != ink["dark"]
+def test_light_and_dark_follow_the_system(page):
+    """What is on the pad and in the list below it is painted anew."""
+    draw_and_wait(page, DRAWINGS[7])
+    page.get_by_role("group", name="The digit it really was").get_by_text("7").click()
+    page.locator(".own-list canvas").wait_for()
+    for scheme, level in (("dark", 245), ("light", 33), ("dark", 245)):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.wait_for_function(
+            """level => [".pad-canvas", ".own-list canvas"].every(name => {
+              const pen = document.querySelector(name).getContext("2d");
+              const { data } = pen.getImageData(0, 0, pen.canvas.width, pen.canvas.height);
+              return data.some((value, k) => k % 4 === 3 && value === 255 && data[k - 3] === level);
+            })""",
+            arg=level,
+        )

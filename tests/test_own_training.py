@@ -13,6 +13,7 @@ from mnist_core.digits.datasets import BESIDE, OWN_DIGITS, with_own
 from mnist_core.digits.split import Split
 from mnist_core.errors import CheckpointError, ConfigError, DataError
 from mnist_core.evaluation import evaluate
+from mnist_core.inspection import class_means
 from mnist_core.places import shipped_weights
 from mnist_core.runs.folder import new_visitor
 from mnist_core.training import Trainer
@@ -76,6 +77,18 @@ def test_a_taught_network_starts_from_the_weights_and_reads_the_drawings_better(
     assert first.accuracy == start.history.evaluations[-1].accuracy
     assert (first.examples_seen, last.examples_seen) == (0, 2 * (OWN_DIGITS + BESIDE))
     assert trainer.class_means is not None
+
+
+def test_a_run_on_what_is_no_digit_as_well_ends_with_the_means_of_its_digits():
+    own = drawn(10) + Split(drawn(10, seed=4).images, torch.full((10,), NONE))
+    trainer = Trainer(replace(CONFIG, epochs=1, batch_size=500, nondigits=0.1))
+    trainer.own = own
+    others = replace(TRAIN, nondigits=drawn(100, seed=5).images)
+    train, test = trainer.splits(lambda _: (others, TEST))
+    list(trainer.events(train, test))
+    digits = train.in_epoch(0).of_digits()
+    assert len(digits) < len(train), "there is what is no digit"
+    assert torch.allclose(trainer.class_means, class_means(trainer.model, digits), atol=1e-5)
 
 
 def test_weights_of_another_network_are_refused(start):

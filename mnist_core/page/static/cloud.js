@@ -46,7 +46,7 @@ function cloudOn(canvas) {
       drawDirection(digit, side);
       drawDigits(digit, places, Math.max(1.6, side / 180));
     }
-    pen.fillStyle = pen.strokeStyle = style.color;
+    pen.fillStyle = pen.strokeStyle = getComputedStyle(document.body).color;
     if (!places.length) writeEmpty(side);
     if (cloud.own) ring(onScreen(cloud.own), true);
     if (marked >= 0) ring(places[marked]);
@@ -94,5 +94,6 @@ function cloudOn(canvas) {
   }
 
   new ResizeObserver(draw).observe(canvas);
+  new MutationObserver(draw).observe(document.body, { attributeFilter: ["class"] }); // light, dark
   return { show, mark, places: () => now().map(onScreen) };
 }

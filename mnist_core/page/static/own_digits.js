@@ -143,7 +143,7 @@ function thumbnail(canvas, { strokes, image }) {
   const side = OWN_SIDE * devicePixelRatio;
   canvas.width = canvas.height = side;
   const pen = canvas.getContext("2d");
-  pen.strokeStyle = pen.fillStyle = getComputedStyle(find("canvas")).color;
+  pen.strokeStyle = pen.fillStyle = inkColour();
   if (image) {
     const size = side / 28;
     [...atob(image)].forEach((ink, i) => {

@@ -72,7 +72,7 @@ function paint() {
     const [w, h] = [width * scale, height * scale];
     context.drawImage(picture.bitmap, (side - w) / 2, (side - h) / 2, w, h);
   }
-  context.strokeStyle = getComputedStyle(canvas).color;
+  context.strokeStyle = inkColour();
   context.lineWidth = PEN * side;
   context.lineCap = context.lineJoin = "round";
   context.globalAlpha = pale ? 0.3 : 1;
@@ -107,8 +107,15 @@ function fit() {
   paint();
 }
 
+function repaint() {
+  paint();
+  paintInside();
+  showOwn();
+  showAs(answer);
+}
+
 new ResizeObserver(fit).observe(canvas);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => requestAnimationFrame(paint));
+new MutationObserver(repaint).observe(document.body, { attributeFilter: ["class"] }); // light, dark
 
 // ---- asking: one request at a time, ten a second at most, the newest drawing wins ----
 

@@ -19,6 +19,7 @@ document.title = say("MNIST lab");
 const find = (name) => element.querySelector(".pad-" + name);
 const percent = (share) => (100 * share).toFixed(1) + " %";
 const seen = find("image").getContext("2d");
+const inkColour = () => getComputedStyle(document.body).color; // what is in it fades to a new one
 
 let answer = {}; // what is shown
 let looked = {}; // the digit of it that is looked at

@@ -152,7 +152,7 @@ const colour = (name) => getComputedStyle(diagram).getPropertyValue(name).trim()
 
 // Values 0..255 as ink; a weak one is brought out, as by a gamma of 2.
 function inkPicture(values, width, height) {
-  const [r, g, b] = getComputedStyle(canvas).color.match(/\d+/g);
+  const [r, g, b] = inkColour().match(/\d+/g);
   const picture = new OffscreenCanvas(width, height);
   const image = new ImageData(width, height);
   for (let i = 0; i < values.length; i++) image.data.set([r, g, b, Math.sqrt(255 * values[i])], 4 * i);
@@ -190,7 +190,6 @@ function paintMaps({ canvas: tiles, units, columns, cell, scale, height, width, 
 
 function paintAnswers(layer) {
   const { canvas: answers, values, wide, units } = layer;
-  const ink = getComputedStyle(canvas).color;
   [answers.width, answers.height] = [wide * devicePixelRatio, TALL * devicePixelRatio];
   const pen = answers.getContext("2d");
   pen.scale(devicePixelRatio, devicePixelRatio);
@@ -201,7 +200,7 @@ function paintAnswers(layer) {
     pen.fillRect(0, y, w, h);
     pen.fillStyle = colour("--color-accent");
     if (looked.image) pen.fillRect(18, y, (w - 18) * (values[unit] / 255), h);
-    pen.fillStyle = ink;
+    pen.fillStyle = inkColour();
     pen.font = `${Math.min(14, h)}px system-ui`;
     pen.fillText(unit < 10 ? unit : "–", 4, y + h / 2 + 1);
   }
