@@ -35,7 +35,7 @@ let turned = false; // a page was, with a key: its first digit has the focus the
 
 // ---- what the server has ----
 
-const ownDrawing = () => localStorage.getItem("mnist-lab-drawing"); // the cloud has it too
+const ownDrawing = () => localStorage.getItem(DRAWING); // the cloud has it too
 
 const ask = (parts, has) => {
   const reply = server.look({ ...asked, ...place, own: ownDrawing(), parts, has, mine: mnistOwn.key });

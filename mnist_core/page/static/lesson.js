@@ -47,7 +47,7 @@ let digit = []; // 28 × 28, as the network is given it
 let place = [12, 12]; // of the square's upper left corner: [row, column]
 
 function pixels() {
-  const kept = localStorage.getItem("mnist-lab-drawing");
+  const kept = localStorage.getItem(DRAWING);
   const bytes = atob(kept ?? one(".lesson").dataset.digit);
   digit = Array.from(bytes, (byte) => (byte.charCodeAt(0) / 255 - MEAN) / STD);
 }

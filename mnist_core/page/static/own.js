@@ -3,6 +3,7 @@
 // component's files.
 
 const ANSWER_WITHIN_MS = 10000;
+const DRAWING = "mnist-lab-drawing"; // where the pad keeps what it read, base64 of the 28×28, for every tab
 const SVG = ["svg", "g", "path", "circle", "text"];
 
 const isChinese = document.documentElement.lang.startsWith("zh"); // as gradio has settled it

@@ -87,8 +87,8 @@ function showDigit() {
   find("digit").textContent = digit ?? "0"; // hidden, but keeps the height
   find("share").textContent = probabilities ? percent(probabilities[digit]) : "";
   showSeen(image);
-  if (image && !pale) localStorage.setItem("mnist-lab-drawing", image); // the Train tab reads it as it learns
-  else if (!image) localStorage.removeItem("mnist-lab-drawing");
+  if (image && !pale) localStorage.setItem(DRAWING, image);
+  else if (!image) localStorage.removeItem(DRAWING);
   lookInside();
   lookEarlier();
   whatMattered();

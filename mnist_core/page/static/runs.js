@@ -22,7 +22,7 @@ async function look() {
   let wait = SOON_MS;
   try {
     if (!props.value?.[0] || !element.offsetParent) return;
-    const drawing = localStorage.getItem("mnist-lab-drawing");
+    const drawing = localStorage.getItem(DRAWING);
     const page = { page: props.value, settings: form() ? settings() : {}, drawing };
     const text = await answered(server.look({ ...page, marks, points: known(runs), mine: mnistOwn.key }));
     if (mine !== looks) return;
