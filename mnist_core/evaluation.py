@@ -109,10 +109,10 @@ class Evaluation:
         return int(self.right.sum()) / len(self.labels)
 
     @property
-    def per_class_accuracy(self) -> list[float]:
-        """Share read right of each digit 0..9, 0..1; 0 for a digit that does not occur."""
-        right, count = self.confusion.diagonal(), self.confusion.sum(1)
-        return (right / count.clamp(min=1)).tolist()
+    def per_class_accuracy(self) -> list[float | None]:
+        """Share read right of each digit 0..9, 0..1; None for a digit that does not occur."""
+        rows = self.confusion.tolist()
+        return [row[digit] / sum(row) if any(row) else None for digit, row in enumerate(rows)]
 
 
 def evaluate(

@@ -100,6 +100,7 @@ def test_a_run_is_watched_left_found_again_stopped_and_resumed_bit_for_bit(
     press(page, "Go on")
     trains(page)
     stop(page)
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_focused()  # Stop was
 
     file = checkpoint_of(page, lab)
     assert 0 < Checkpoint.load(file).batches_done < 240

@@ -37,6 +37,10 @@ def test_predict_reads_by_ones_own_drawings_as_well(capsys, own):
 def test_evaluate_measures_on_a_file_of_drawings(capsys, own):
     (result,) = printed(capsys, "evaluate", "--dataset", own)
     assert (result["count"], result["accuracy"]) == (7, pytest.approx(6 / 7))
+    missing = [d for d, share in enumerate(result["per_class_accuracy"]) if share is None]
+    assert missing == [5, 6, 7, 9]
+    assert main(["evaluate", "--dataset", str(own)]) == 0
+    assert "  5  –\n" in capsys.readouterr().out
 
 
 def test_a_network_is_taught_a_file_of_drawings_from_weights_and_keeps_them(capsys, own, tmp_path):

@@ -58,7 +58,7 @@ def evaluate_command(options: argparse.Namespace) -> int:
     right = int(result.confusion.diagonal().sum())
     print(f"{result.accuracy:.2%} ({right:,} of {len(test):,}), loss {result.loss:.4f}")
     for digit, accuracy in enumerate(result.per_class_accuracy):
-        print(f"  {digit}  {accuracy:.1%}")
+        print(f"  {digit}  {'–' if accuracy is None else f'{accuracy:.1%}'}")
     return 0
 
 

@@ -82,7 +82,7 @@ def _accuracy(checkpoint: Checkpoint, figures: Figures) -> list[str]:
     right, count = int(read.right.sum()), len(read.labels)
     dataset = checkpoint.config.dataset
     tested = "MNIST's test digits" if measured_on(dataset) == "mnist" else _SYNTHETIC
-    each = [f"{share:.2%}" for share in read.per_class_accuracy]
+    each = ["–" if share is None else f"{share:.2%}" for share in read.per_class_accuracy]
     return [
         *([_OWN] if has_own(dataset) else []),
         f"**{read.accuracy:.2%}** of {tested} ({right:,} of {count:,}), mean negative"

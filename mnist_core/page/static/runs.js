@@ -64,16 +64,19 @@ function moveCloud(found) {
   cloud.show(found, Math.min(since, MOST_MOVED_MS));
 }
 
-// The keyboard's place is kept, in a row of its own or where a button has become another, and how
-// far a wide table is scrolled.
+// The keyboard's place is kept, in a row of its own or where a button has become another, through a
+// while in which it cannot be pressed too, and how far a wide table is scrolled.
 function replace(part, html, focused) {
   const all = () => [...part.querySelectorAll("[data-action]")];
   const isSame = ({ dataset }) =>
     dataset.action === focused?.dataset.action && dataset.run === focused?.dataset.run;
-  const place = all().indexOf(focused);
+  const waits = !focused && document.activeElement === document.body;
+  const place = waits ? part.place : all().indexOf(focused);
   const scrolled = part.querySelector(".run-scroll")?.scrollLeft;
   part.innerHTML = html;
-  (all().find(isSame) ?? all()[place])?.focus({ preventScroll: true });
+  const next = all().find(isSame) ?? all()[place];
+  next?.focus({ preventScroll: true });
+  part.place = next?.disabled ? all().indexOf(next) : -1;
   if (scrolled) part.querySelector(".run-scroll").scrollLeft = scrolled;
 }
 
