@@ -4,6 +4,8 @@ import base64
 import csv
 import io
 import re
+import time
+from itertools import pairwise
 
 import pytest
 from PIL import Image
@@ -200,6 +202,24 @@ def test_the_page_and_all_results_can_be_kept(tab):
     assert len(rows) == 10_000
     right = sum(row["truth"] == row["prediction"] for row in rows)
     expect(tab.locator(".digit-summary")).to_contain_text(f"{right:,} of 10,000 right")
+
+
+def test_a_file_that_takes_long_is_asked_for_again_after_a_while(tab):
+    asked = []
+
+    def answer(route):
+        if '"csv"' not in (route.request.post_data or ""):
+            return route.fallback()
+        asked.append(time.monotonic())
+        if len(asked) < 4:
+            return route.fulfill(json={"waiting": "Reading the digits: 10%", "share": 0.1})
+        return route.fallback()
+
+    tab.route("**/component_server/*", answer)
+    with tab.expect_download():
+        tab.get_by_role("button", name="All results as CSV").click()
+    assert all(later - before > 0.25 for before, later in pairwise(asked))
+    assert len(asked) == 4
 
 
 def test_the_visitors_own_drawing_is_read_and_looked_into(tab):

@@ -182,8 +182,11 @@ function openDrawing() {
 
 async function download(button, kind) {
   button.disabled = true;
-  let reply = { waiting: true };
-  while (reply?.waiting) reply = (await ask([kind], {})) ?? null;
+  let reply = await ask([kind], {});
+  while (reply?.waiting) {
+    await wait(AGAIN_MS);
+    reply = await ask([kind], {});
+  }
   button.disabled = false;
   if (!reply?.parts) return tell(reply?.error ?? TRY_LATER, true);
   saveFile(reply.parts[kind].name, reply.parts[kind].href);
