@@ -16,7 +16,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -38,9 +38,6 @@ THE_CHECKPOINT = Message("The checkpoint")
 _UNFIT = (ConfigError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError,
           RuntimeError)  # fmt: skip
 """What checking hostile content raises; torch's own complaints are RuntimeErrors."""
-
-_KEYS = {"format", "config", "model", "optimizer", "generator", "device", "threads",
-         "batches_done", "history", "class_means"}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -120,7 +117,7 @@ class Checkpoint:
                 " together with its optimizer.pth.",
                 file=name,
             )
-        if content["format"] != FORMAT or set(content) - {"own"} != _KEYS:
+        if content["format"] != FORMAT or set(content) | {"own"} != _KEYS:
             raise CheckpointError(
                 "{file} has another checkpoint format than the one this version reads"
                 " ({format}). Use the version that wrote it.",
@@ -143,6 +140,9 @@ class Checkpoint:
             return _checked(run)
         except _UNFIT as error:
             raise CheckpointError(_UNFITTING, file=name, reason=_reason(error)) from error
+
+
+_KEYS = {"format", *(field.name for field in fields(Checkpoint))}
 
 
 def load_files(files: Sequence[Path]) -> Checkpoint:

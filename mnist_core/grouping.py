@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ class Parts:
     images: Callable[[list[list[int]]], NDArray[np.uint8]]
 
 
-def parts_of_strokes(drawn: Sequence) -> Parts | None:
+def parts_of_strokes(drawn: Sequence[Any]) -> Parts | None:
     """None for fewer than two strokes, and for more, or longer ones, than a number has.
 
     Raises DrawingError for what is not strokes.

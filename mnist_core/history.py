@@ -69,14 +69,16 @@ class History:
     @property
     def seconds(self) -> float:
         """Training time at the last event; 0 before the first."""
-        return max((events[-1].seconds for events in (self.steps, self.evaluations) if events),
-                   default=0.0)  # fmt: skip
+        return max((event.seconds for event in self._last), default=0.0)
 
     @property
     def examples_seen(self) -> int:
         """At the last event; 0 before the first."""
-        last = [events[-1] for events in (self.steps, self.evaluations) if events]
-        return max((event.examples_seen for event in last), default=0)
+        return max((event.examples_seen for event in self._last), default=0)
+
+    @property
+    def _last(self) -> list[Event]:
+        return [*self.steps[-1:], *self.evaluations[-1:]]
 
     def seconds_to(self, accuracy: float) -> float | None:
         """Training time until an evaluation first reached `accuracy` (0..1); None if none did, or

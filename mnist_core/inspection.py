@@ -126,12 +126,8 @@ def written_out(
     if weight.ndim == 2:
         earlier = [o.output for o in groups[stage - 1] if o.output.ndim == 4] if stage else []
         shape = earlier[-1][0].shape if earlier else (len(source), 1, 1)
-        patch, kernel, corner, size = (
-            source.view(shape),
-            weight[unit].view(shape),
-            (0, 0),
-            shape[1:],
-        )
+        patch, kernel = source.view(shape), weight[unit].view(shape)
+        corner, size = (0, 0), shape[1:]
     else:
         (pace, _), (margin, _), side = settings[0], settings[1], weight.shape[-1]
         y, x = place[0] * pace, place[1] * pace
@@ -254,7 +250,7 @@ class _Watch(TorchFunctionMode):
         self.operations: list[Operation] = []
 
     def __torch_function__(
-        self, func: Callable, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         named = kwargs or {}
         output = func(*args, **named)

@@ -98,8 +98,7 @@ class Reader:
         self, scores: NDArray[np.float32], seen: NDArray[np.float32] | None
     ) -> Answers:
         """What `looks` at some images come to; features that are not needed may be None."""
-        blind = np.isnan(scores).any(1, keepdims=True)  # as `outputs` says of such weights
-        shares = np.where(blind, 1 / scores.shape[1], np.exp(scores))
+        shares = np.exp(scores)
         digits = shares[:, :NONE].sum(1)
         if not self.knows_none and seen is not None and self._class_means is not None:
             likeness = (_unit(seen) @ self._class_means.T).max(1)
@@ -256,8 +255,10 @@ def _max_pool(x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _log_softmax(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """As `evaluation.outputs`: where no numbers come out, all are as likely."""
     x = x - x.max()
-    return x - np.log(np.exp(x).sum())
+    x = x - np.log(np.exp(x).sum())
+    return np.full_like(x, -np.log(len(x))) if np.isnan(x[0]) else x  # one is nan when all are
 
 
 _STEPS: dict[str, Callable[..., Step]] = {

@@ -90,7 +90,7 @@ def fetches_at_start() -> bool:
 
     Raises ConfigError when it says anything else.
     """
-    value = os.environ.get("MNIST_FETCH") or str(int("SPACE_ID" in os.environ))
+    value = os.environ.get("MNIST_FETCH") or ("1" if space() else "0")
     if value not in ("0", "1"):
         raise ConfigError("MNIST_FETCH must be 0 or 1, not {value}.", value=value[:40])
     return value == "1"

@@ -100,7 +100,7 @@ class Reading:
         }
 
 
-def read_strokes(classifier: Classifier, drawn: Sequence, unfinished: bool = False) -> Reading:
+def read_strokes(classifier: Classifier, drawn: Sequence[Any], unfinished: bool = False) -> Reading:
     """Read pen strokes, each [n,2] in the unit square, x right and y down.
 
     With `unfinished` the last one is still being drawn. Until it ends, one digit does not become
@@ -209,7 +209,7 @@ def _reader(path: Path, stamp: int) -> Reader:
     return reader_of(Checkpoint.load(path))
 
 
-def _parts(drawn: Sequence) -> Parts | None:
+def _parts(drawn: Sequence[Any]) -> Parts | None:
     """Those of strokes in the unit square; None for a row of dots, which are no ones."""
     parts = parts_of_strokes(drawn)
     return None if parts is None or np.ptp(parts.boxes[:, 1::2]) < SMALLEST else parts

@@ -36,6 +36,8 @@ def test_answer_and_pad_are_in_one_glance(open_page, screen):
     assert bottom - top >= 0.48 * min(width, height), "the pad is as large as there is room"
     heads = [box[1] for box in boxes["[role=tab]"]]
     assert max(heads) < boxes["h1"][0][3], "title and tabs are on one line"
+    if screen == "phone on its side":
+        expect(page.locator(".pad-ask")).to_have_css("font-size", "13px")
     if screen == "phone":
         assert boxes[".pad-digit"][0][3] <= top + 8, "the verdict is above the pad"
         assert all(box[1] >= bottom for box in boxes[".pad .bar"])

@@ -52,6 +52,17 @@ def test_a_link_brings_tab_weights_and_on_request_the_drawing(copying, open_page
     assert copied(other, "Copy it with my drawing") == whole
 
 
+def test_escape_puts_away_what_is_said_of_a_link_before_it_clears_the_pad(copying):
+    draw(copying, DRAWINGS[4])
+    expect_read(copying, 4)
+    copied(copying)
+    copying.keyboard.press("Escape")
+    expect(copying.locator(".share-said")).to_be_hidden()
+    assert strokes(copying)
+    copying.keyboard.press("Escape")
+    expect(copying.locator(".pad-hint")).to_be_visible()
+
+
 def test_a_link_to_another_tab_opens_it_and_its_reload_keeps_what_was_drawn_since(open_page):
     page = open_page("/#tab=train&drawing=D6DILQC0HCNc")
     expect(page.get_by_role("tab", name="Train")).to_have_attribute("aria-selected", "true")

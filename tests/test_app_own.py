@@ -32,6 +32,9 @@ def test_what_was_corrected_is_read_so_from_then_on_and_says_why(page):
     say_it_was(page, 2)
     expect(thumbnails(page)).to_have_count(1)
     expect_read(page, 2)
+    said = page.locator(".pad-digits [aria-pressed=true]")
+    opacity = "button => { button.disabled = true; return getComputedStyle(button).opacity; }"
+    assert said.evaluate(opacity) == "1", "what it was is seen, though it cannot be pressed"
     expect(page.locator(".pad-as")).to_be_visible()
     expect(page.locator(".own-misread.own-decides")).to_have_count(1)
     page.keyboard.press("Escape")

@@ -314,6 +314,7 @@ def test_how_it_works_is_asked_computed_and_touched(visit):
     page = visit()
     page.get_by_role("button", name="How it works").click()
     page.locator(".lesson").wait_for()
+    expect(page.locator(".lesson h3").nth(1)).to_have_css("margin-top", "32px")
     for question in STEPS:
         page.locator(f"[data-ask={question}][data-right]").click()
         said = page.locator(f"[data-step={question}] .lesson-said")

@@ -103,6 +103,11 @@ def test_answers_are_kept_and_those_longest_not_asked_for_go_first():
     assert work.calls == [1, 2, 3, 2]
 
 
+def test_arguments_by_name_would_be_lost_and_are_refused():
+    with pytest.raises(AssertionError, match="positional"):
+        bounded(keep=2)(lambda number=1: number)(number=2)
+
+
 def test_an_error_reaches_all_who_ask_and_is_not_kept():
     calls = []
 

@@ -2,18 +2,17 @@
 
 import io
 import zipfile
-from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from digits import drawn
 from playwright.sync_api import expect
-from training_runs import until
+from training_runs import patiently, until
 from visiting import allow, expect_toast
 
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import teaching
-from mnist_core.errors import BusyError
 from mnist_core.page.lab import Lab
 from mnist_core.page.networks import swallowed
 from mnist_core.page.run_actions import Pressed, download
@@ -38,21 +37,12 @@ def lab(mnist_dir, tmp_path):
     lab.close()
 
 
-def patiently(lab, visitor, run_id):
-    """A busy server says that it is; what was begun is found by who asks again."""
-    for _ in range(10):
-        with suppress(BusyError):
-            return package_of(lab, visitor, run_id)
-    pytest.fail("it was never there")
-
-
 def test_a_runs_package_is_a_zip_with_its_figures(lab):
     visitor = new_visitor()
     run_id = lab.scheduler.upload(visitor, [shipped_weights("tutorial")], "Mine")
     pressed = Pressed(action="download", run_id=run_id, value="package")
-    name, content = download(
-        lab.scheduler, visitor, pressed, lambda: patiently(lab, visitor, run_id)
-    )
+    pack = partial(package_of, lab, visitor, run_id)
+    name, content = download(lab.scheduler, visitor, pressed, lambda: patiently(pack))
     archive = zipfile.ZipFile(io.BytesIO(content))
     assert name == "mine-1.zip"
     assert sorted(archive.namelist()) == [
@@ -73,7 +63,7 @@ def test_a_run_on_ones_own_drawings_alone_is_packed_too(lab, tmp_path):
     run.checkpoint().save(tmp_path / "mine.pt")
     visitor = new_visitor()
     run_id = lab.scheduler.upload(visitor, [tmp_path / "mine.pt"], "Mine")
-    card = patiently(lab, visitor, run_id)["README.md"].decode()
+    card = patiently(lambda: package_of(lab, visitor, run_id))["README.md"].decode()
     assert "MNIST's test digits" in card
 
 

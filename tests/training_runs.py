@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from digits import small_split
@@ -14,7 +16,7 @@ from servers import PATIENCE_SECONDS
 from mnist_core.checkpoint import Checkpoint, tutorial_pair
 from mnist_core.config import TUTORIAL, TrainConfig
 from mnist_core.digits.split import Split
-from mnist_core.errors import DataError
+from mnist_core.errors import BusyError, DataError
 from mnist_core.history import EvalEvent, History, StepEvent
 from mnist_core.runs.folder import About
 from mnist_core.runs.run_state import RunState
@@ -72,6 +74,19 @@ def until(condition: Callable[[], object], apart: float = 0.01) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come to pass"
         time.sleep(apart)
+
+
+def patiently(ask: Callable[[], Any]) -> Any:
+    """What a busy server answers in the end: what was begun is found by who asks again."""
+    found = []
+
+    def is_answered() -> bool:
+        with suppress(BusyError):
+            found.append(ask())
+        return bool(found)
+
+    until(is_answered)
+    return found[0]
 
 
 def ended(scheduler: Scheduler, visitor: str, run_id: str) -> RunState:

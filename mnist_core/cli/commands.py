@@ -132,7 +132,7 @@ def export(options: argparse.Namespace) -> int:
     return 0
 
 
-def _drawings(files: Iterable[Path]) -> Iterator[tuple[str, Path | list | DrawingError]]:
+def _drawings(files: Iterable[Path]) -> Iterator[tuple[str, Path | list[Any] | DrawingError]]:
     """What is drawn, each with its name: a picture, strokes of a .jsonl, which are not checked yet,
     or why there are none, so that the others are still read."""
     for file in files:
@@ -149,7 +149,7 @@ def _drawings(files: Iterable[Path]) -> Iterator[tuple[str, Path | list | Drawin
             yield str(file), DrawingError(f"The file cannot be read: {reason}.")
 
 
-def _strokes(line: str) -> list | DrawingError:
+def _strokes(line: str) -> list[Any] | DrawingError:
     try:
         strokes = json.loads(line)["strokes"]
         if isinstance(strokes, list):

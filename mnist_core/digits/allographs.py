@@ -23,7 +23,7 @@ def allograph(digit: int, u: Uniform) -> list[Pieces]:
     return _ALLOGRAPHS[digit](u)
 
 
-def _arc(
+def arc(
     x: float, y: float, wide: float, high: float, start: float, sweep: float, shrink: float = 1.0
 ) -> list[list[float]]:
     """Points on an ellipse, degrees clockwise from the right; its radii end times `shrink`."""
@@ -46,13 +46,13 @@ def _zero(u: Uniform) -> list[Pieces]:
     if kind < 0.06:
         return _slashed_zero(u, wide)
     if kind < 0.5:
-        ring = _arc(0.3, 0.5, wide, 0.5, start, way * (360 + u(-24, 40)))
+        ring = arc(0.3, 0.5, wide, 0.5, start, way * (360 + u(-24, 40)))
     elif kind < 0.74:  # the end curls inside, or opens out
-        ring = _arc(0.3, 0.5, wide, 0.5, start, way * (360 + u(0, 100)), u(0.55, 1.12))
+        ring = arc(0.3, 0.5, wide, 0.5, start, way * (360 + u(0, 100)), u(0.55, 1.12))
     elif kind < 0.79:  # begun inside
-        ring = _arc(0.3, 0.5, wide, 0.5, start, way * -(360 + u(10, 80)), u(0.45, 0.9))[::-1]
+        ring = arc(0.3, 0.5, wide, 0.5, start, way * -(360 + u(10, 80)), u(0.45, 0.9))[::-1]
     elif kind < 0.85:  # both ends cross at the top, like a ribbon
-        ring = _arc(0.3, 0.5, wide, 0.5, -90 + u(-15, 15), way * (360 + u(-10, 20)))
+        ring = arc(0.3, 0.5, wide, 0.5, -90 + u(-15, 15), way * (360 + u(-10, 20)))
         ring.insert(0, [ring[0][0] - way * u(0.1, 0.35), u(-0.22, -0.03)])
         ring.append([ring[-1][0] + way * u(0.1, 0.35), u(-0.22, -0.03)])
     elif kind < 0.88:  # rather a rectangle
@@ -60,7 +60,7 @@ def _zero(u: Uniform) -> list[Pieces]:
                 ((0.3, -1), (-0.75, -0.95), (-1, -0.4), (-1, 0.5), (-0.7, 0.97), (0.6, 1),
                  (1, 0.6), (1, -0.5), (0.75, -0.95), (u(0.0, 0.5), u(-1.04, -0.95)))]
     else:  # a lead-in or a run-out at the top
-        ring = _arc(0.3, 0.5, wide, 0.5, start, way * (360 + u(-10, 30)))
+        ring = arc(0.3, 0.5, wide, 0.5, start, way * (360 + u(-10, 30)))
         where = 0 if u() < 0.5 else -1
         tip = [ring[where][0] + u(-0.25, 0.35), ring[where][1] + u(-0.22, 0.1)]
         ring = [tip, *ring] if where == 0 else [*ring, tip]
@@ -71,9 +71,9 @@ def _slashed_zero(u: Uniform, wide: float) -> list[Pieces]:
     """As engineers and Scandinavians write it: within the ring, or across it."""
     x, y = wide * u(0.55, 1.15), 0.5 * u(0.35, 1.1)
     if u() < 0.3:  # in one stroke
-        ring = _arc(0.3, 0.5, wide, 0.5, -50 + u(-15, 15), -360 + u(-10, 10))
+        ring = arc(0.3, 0.5, wide, 0.5, -50 + u(-15, 15), -360 + u(-10, 10))
         return [[ring, [[0.3 - x, 0.5 + y]]]]
-    ring = _arc(0.3, 0.5, wide, 0.5, u(-150, -20), -360 + u(-20, 30))
+    ring = arc(0.3, 0.5, wide, 0.5, u(-150, -20), -360 + u(-20, 30))
     side = 1 if u() < 0.88 else -1
     return [[ring], [[[0.3 + side * x, 0.5 - y], [0.3 - side * x, 0.5 + y]]]]
 
@@ -345,8 +345,8 @@ def _eight(u: Uniform) -> list[Pieces]:
         return _open_eight(u)
     if kind < 0.28:  # two rings
         way = 1 if u() < 0.5 else -1
-        upper = _arc(x, waist / 2, top, waist / 2 + 0.02, u(-180, 180), -u(330, 400))
-        lower = _arc(0, (1 + waist) / 2, low, (1 - waist) / 2 + 0.02, u(-180, 0), way * u(340, 400))
+        upper = arc(x, waist / 2, top, waist / 2 + 0.02, u(-180, 180), -u(330, 400))
+        lower = arc(0, (1 + waist) / 2, low, (1 - waist) / 2 + 0.02, u(-180, 0), way * u(340, 400))
         return [[upper], [lower]]
     rest = 1 - waist
     ring = [[x, 0.0], [x - top * 0.85, waist * 0.2], [x - top * 0.85, waist * 0.6], [0, waist],
@@ -411,14 +411,14 @@ def _nine(u: Uniform) -> list[Pieces]:
         down = [[right + bow, (size + 1.1) / 2 - 0.1], [right + bow / 2, 0.8], [right - 0.12, 0.97],
                 [x - u(0.02, 0.15), u(0.95, 1.02)], [x - u(0.15, 0.4), u(0.76, 0.95)]]
     if 0.26 < kind < 0.34:  # the loop clockwise, begun where it will meet the stem or inside it
-        ring = _arc(x, size / 2, wide, size / 2, u(0, 60), 300 + u(0, 60), u(1.0, 1.1))
+        ring = arc(x, size / 2, wide, size / 2, u(0, 60), 300 + u(0, 60), u(1.0, 1.1))
         if u() < 0.35:  # or at its other side
             ring.insert(0, [right + u(0.02, 0.2), size * u(0.5, 0.85)])
         return [[[*ring, [right, size / 2], *down]]]
     join = u()
     # Where nothing closes the loop at the right, it is begun there.
     start = u(-75, -25) if 0.3 < join < 0.5 or join > 0.75 else u(-42, 8)
-    ring = _arc(x, size / 2, wide, size / 2, start, -(360 + start + u(-15, 28)))
+    ring = arc(x, size / 2, wide, size / 2, start, -(360 + start + u(-15, 28)))
     if u() < 0.15:  # a lead-in from the right
         ring.insert(0, [ring[0][0] + u(0.03, 0.16), ring[0][1] + u(-0.1, 0.03)])
     if join < 0.3:
@@ -438,9 +438,9 @@ def _looped_nine(u: Uniform) -> list[Pieces]:
     belly = [[x + 0.75 * reach, (size + 0.7) / 2], [x + reach, u(0.62, 0.8)],
              [x + reach * u(0.5, 0.75), u(0.9, 0.98)], [x - u(-0.05, 0.5), u(0.93, 1.05)]]
     if u() < 0.6:
-        ring = _arc(x, size / 2, wide, size / 2, u(-170, -110), u(345, 440), u(0.45, 1.05))[::-1]
+        ring = arc(x, size / 2, wide, size / 2, u(-170, -110), u(345, 440), u(0.45, 1.05))[::-1]
         return [[[*ring, [x + u(-0.03, 0.1), size + u(-0.05, 0.08)], *belly]]]
-    ring = _arc(x, size / 2, wide, size / 2, u(40, 110), u(335, 400), u(0.8, 1.05))
+    ring = arc(x, size / 2, wide, size / 2, u(40, 110), u(335, 400), u(0.8, 1.05))
     if u() < 0.4:
         return [[[*ring[::-1], *belly]]]
     return [[[*ring, [x + u(0.0, 0.1), (1 + size) / 2], [x + u(-0.06, 0.14), 1.0]]]]

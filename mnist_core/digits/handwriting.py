@@ -17,10 +17,11 @@ from functools import partial
 from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import synthetic
 from .allographs import Pieces, Uniform, allograph
-from .strokes import PEN, evenly
+from .strokes import PEN, Floats, Integers, Stroke, evenly
 
 VERSION = 8
 """Of the hands; a cache made by another version is made anew."""
@@ -32,12 +33,12 @@ _STEP = 1 / 40
 """Between the points of a stroke."""
 
 
-def handwriting(digit: int, rng: np.random.Generator) -> list[np.ndarray]:
+def handwriting(digit: int, rng: np.random.Generator) -> list[Stroke]:
     """A digit 0..9 as a person might write it: strokes f64 [n,2], x right, y down, about 1 high."""
     return write([allograph(digit, uniform(rng))], [rng])[0]
 
 
-def draw(seed: int, indices: range) -> tuple[list[list[np.ndarray]], np.ndarray]:
+def draw(seed: int, indices: range) -> tuple[list[list[Stroke]], Floats]:
     """Digits as strokes, and the widths of their pens: a `synthetic.Draw`."""
     rngs = [np.random.default_rng((seed, index)) for index in indices]
     forms = [allograph(i % 10, uniform(rng)) for i, rng in zip(indices, rngs, strict=True)]
@@ -61,7 +62,7 @@ def pen(rng: np.random.Generator) -> float:
 
 def write(
     forms: Sequence[Sequence[Pieces]], rngs: Sequence[np.random.Generator]
-) -> list[list[np.ndarray]]:
+) -> list[list[Stroke]]:
     """Forms made of strokes, each in a hand of its generator's → strokes f64 [n,2] of each.
 
     A form is about 1 high, and so is what is written, around (0, 0).
@@ -89,29 +90,27 @@ def write(
 class _Hands:
     """What is drawn at random for N drawings with S strokes and C control points in all."""
 
-    wobble: np.ndarray
+    wobble: Floats
     """f64 [N]: how far control points stray."""
-    window: np.ndarray
+    window: Integers
     """i64 [N]: how round corners become, in points of a line."""
-    angular: np.ndarray
+    angular: NDArray[np.bool_]
     """bool [N]: whether every control point is a corner."""
-    tremor: np.ndarray
+    tremor: Floats
     """f64 [4,N] in 0..1: how strong and fast a hand shakes, and when it does to each side."""
-    jitter: np.ndarray
+    jitter: Floats
     """f64 [2,C], in units of `wobble`."""
-    shift: np.ndarray
+    shift: Floats
     """f64 [2,S]: where a stroke lies beside its place."""
-    ends: np.ndarray
+    ends: Floats
     """f64 [6,S] in 0..1: hooks at the start and the end of a stroke."""
-    bend: np.ndarray
+    bend: Floats
     """f64 [2,5,N]: coefficients of a quadratic bend of the plane."""
-    shape: np.ndarray
+    shape: Floats
     """f64 [3,N]: turn, slant (mostly to the right) and stretch."""
 
     @classmethod
-    def of(
-        cls, rngs: Sequence[np.random.Generator], strokes: np.ndarray, points: np.ndarray
-    ) -> _Hands:
+    def of(cls, rngs: Sequence[np.random.Generator], strokes: Integers, points: Integers) -> _Hands:
         """From each drawing's generator, for that many strokes and control points."""
         even, normal, jitter, shift, ends = [], [], [], [], []
         for rng, s, c in zip(rngs, strokes.tolist(), points.tolist(), strict=True):
@@ -138,8 +137,8 @@ class _Hands:
 
 
 def _splines(
-    points: np.ndarray, counts: np.ndarray, corners: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+    points: Floats, counts: Integers, corners: NDArray[np.bool_]
+) -> tuple[Floats, Integers]:
     """Control points f64 [2,C] of strokes → Catmull–Rom splines through them, f64 [2,M], counts.
 
     They do not look beyond a corner, bool [C].
@@ -162,7 +161,7 @@ _SPLINE = np.stack([-_T + 2 * _T**2 - _T**3, 2 - 5 * _T**2 + 3 * _T**3,
 """f64 [4,8]: what four neighbouring control points weigh at steps between the middle two."""
 
 
-def _tremor(counts: np.ndarray, tremor: np.ndarray) -> np.ndarray:
+def _tremor(counts: Integers, tremor: Floats) -> Floats:
     """f64 [4,S] in 0..1 → f64 [2,M], waves along each stroke in two hands of five."""
     strength, frequency, *phases = tremor.repeat(counts, axis=1)
     place = _STEP * np.arange(counts.sum()) * (1.5 + 3 * frequency)
@@ -170,7 +169,7 @@ def _tremor(counts: np.ndarray, tremor: np.ndarray) -> np.ndarray:
     return 0.016 * np.maximum(0, 2.5 * strength - 1.5) * np.stack(waves)
 
 
-def _averaged(points: np.ndarray, counts: np.ndarray, window: np.ndarray) -> np.ndarray:
+def _averaged(points: Floats, counts: Integers, window: Integers) -> Floats:
     """f64 [2,M], each point the mean of 2 × window + 1 of its stroke's; the ends are held."""
     wide = counts + 2 * window
     first, shift = counts.cumsum() - counts, wide.cumsum() - wide
@@ -184,9 +183,7 @@ def _averaged(points: np.ndarray, counts: np.ndarray, window: np.ndarray) -> np.
     return (total[:, start + width] - total[:, start]) / width
 
 
-def _with_ends(
-    points: np.ndarray, counts: np.ndarray, ends: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _with_ends(points: Floats, counts: Integers, ends: Floats) -> tuple[Floats, Integers]:
     """Sometimes the pen comes down too early or leaves too late: a small hook."""
     last = counts.cumsum() - 1
     first = last - counts + 1
@@ -199,7 +196,7 @@ def _with_ends(
     return np.insert(points, where, np.concatenate([behind, before], axis=1), axis=1), counts
 
 
-def _bent(points: np.ndarray, owner: np.ndarray, hands: _Hands) -> np.ndarray:
+def _bent(points: Floats, owner: Integers, hands: _Hands) -> Floats:
     """Around their centres, bent, stretched, slanted and turned as each one's hand does."""
     counts = np.bincount(owner)
     centre = np.stack([np.bincount(owner, axis) for axis in points]) / counts

@@ -14,6 +14,7 @@ import numpy as np
 from HersheyFonts import HersheyFonts
 
 from .allographs import Pieces
+from .strokes import Floats
 
 _KANA = (
     "◇、ー日円年大国人東中本京出時上者十一二三四五六七入九◇◇◇◇◇◇あいうえおかきくけこさしすせそ"
@@ -45,7 +46,7 @@ def letters(font: str) -> list[list[Pieces]]:
     ]
 
 
-def _pieces(line: np.ndarray) -> Pieces:
+def _pieces(line: Floats) -> Pieces:
     """A polyline f64 [n,2], smooth between its corners, with fewer points on its curves."""
     pieces: Pieces = [[line[0].tolist()]]
     kept = line[0]

@@ -19,10 +19,11 @@ import numpy as np
 
 from ..config import NONE
 from . import synthetic
-from .allographs import Pieces, Uniform, allograph
+from .allographs import Pieces, Uniform, allograph, arc
 from .handwriting import VERSION as HANDS
 from .handwriting import pen, uniform, write
 from .letters import LETTERS, letters
+from .strokes import Floats, Stroke
 
 VERSION = 1
 """Of what is drawn below; a cache made by another version, or with other hands, is made anew."""
@@ -34,12 +35,12 @@ Kind = Callable[[Uniform], list[Form]]
 """Draws something: forms, each to be written in a hand of its own."""
 
 
-def draw(seed: int, indices: range) -> tuple[list[list[np.ndarray]], np.ndarray]:
+def draw(seed: int, indices: range) -> tuple[list[list[Stroke]], Floats]:
     """Drawings as strokes, and the widths of their pens: a `synthetic.Draw`."""
     return _drawn(_KINDS, seed, indices)
 
 
-def draw_letters(seed: int, indices: range) -> tuple[list[list[np.ndarray]], np.ndarray]:
+def draw_letters(seed: int, indices: range) -> tuple[list[list[Stroke]], Floats]:
     """As `draw`, but letters alone."""
     return _drawn({_letter: 1}, seed, indices)
 
@@ -51,7 +52,7 @@ letter_images = partial(synthetic.images, draw_letters, f"letters-v{VERSION}-{HA
 
 def _drawn(
     kinds: dict[Kind, float], seed: int, indices: range
-) -> tuple[list[list[np.ndarray]], np.ndarray]:
+) -> tuple[list[list[Stroke]], Floats]:
     rngs = [np.random.default_rng((seed, index, 1)) for index in indices]  # 1: no digits' numbers
     us = [uniform(rng) for rng in rngs]
     drawings = [_chosen(kinds, u)(u) for u in us]
@@ -62,9 +63,9 @@ def _drawn(
     return strokes, np.array([pen(rng) for rng in rngs])
 
 
-def _side_by_side(parts: list[list[np.ndarray]], u: Uniform) -> list[np.ndarray]:
+def _side_by_side(parts: list[list[Stroke]], u: Uniform) -> list[Stroke]:
     """Written forms from left to right, with gaps of 0.06 to 0.6 of their height."""
-    strokes: list[np.ndarray] = []
+    strokes: list[Stroke] = []
     right = 0.0
     for part in parts:
         points = np.concatenate(part)
@@ -113,11 +114,11 @@ def _crossed_out(u: Uniform) -> list[Form]:
     return [[*form, line(*((-0.15 + 1.3 * (i % 2), y) for i, y in enumerate(heights)))]]
 
 
-def _arc(u: Uniform) -> list[Form]:
+def _short_arc(u: Uniform) -> list[Form]:
     """Wider than high, or flat: the beginning of a digit, or its end."""
     sweep, high = u(50, 170), 0.0 if u() < 0.3 else u(0.2, 0.45)
     start = u(-20, 20) - 90 - sweep / 2 + (180 if u() < 0.4 else 0)
-    return [[[_ring(0, 0, 0.5, high, start, sweep)]]]
+    return [[[arc(0, 0, 0.5, high, start, sweep)]]]
 
 
 def _lines(u: Uniform) -> list[Form]:
@@ -170,13 +171,13 @@ def _sun(u: Uniform) -> list[Form]:
     if u() < 0.5:
         around = [_corners((0.35 * x, 0.35 * y), (0.6 * x, 0.6 * y)) for x, y in spots]
     else:
-        around = [[_ring(0.45 * x, 0.45 * y, 0.17, 0.17)] for x, y in spots]
-    return [[[_ring(0, 0, 0.28, 0.28)], *around]]
+        around = [[arc(0.45 * x, 0.45 * y, 0.17, 0.17, 0, 370)] for x, y in spots]
+    return [[[arc(0, 0, 0.28, 0.28, 0, 370)], *around]]
 
 
 def _face(u: Uniform) -> list[Form]:
     """Round, with or without a nose and ears, or on a man of sticks."""
-    form: Form = [[_ring(0, 0, u(0.4, 0.55), 0.5, u(-180, 0), 360 + u(-20, 30))]]
+    form: Form = [[arc(0, 0, u(0.4, 0.55), 0.5, u(-180, 0), 360 + u(-20, 30))]]
     if u() < 0.25:
         y = u(1.1, 1.6)
         arms = _corners((-0.5, u(0.6, 1)), (0, 0.7), (0.5, u(0.6, 1)))
@@ -186,7 +187,7 @@ def _face(u: Uniform) -> list[Form]:
     for x in (-apart, apart):
         y = u(-0.2, -0.1)
         closed = _corners((x, y - 0.06), (x, y + 0.06))
-        form.append([_ring(x, y, 0.05, 0.06)] if u() < 0.5 else closed)
+        form.append([arc(x, y, 0.05, 0.06, 0, 370)] if u() < 0.5 else closed)
     form.append([[[-wide, 0.2], [0, 0.2 + smile], [wide, 0.2]]])
     if u() < 0.35:
         form.append(_corners((0, -0.08), (u(-0.06, 0.06), 0.08)))
@@ -196,7 +197,7 @@ def _face(u: Uniform) -> list[Form]:
 
 
 _KINDS: dict[Kind, float] = {
-    _letter: 0.46, _several: 0.2, _crossed_out: 0.06, _arc: 0.06, _lines: 0.02, _zigzag: 0.03,
+    _letter: 0.46, _several: 0.2, _crossed_out: 0.06, _short_arc: 0.06, _lines: 0.02, _zigzag: 0.03,
     _spiral: 0.02, _scribble: 0.05, _outline: 0.05, _sun: 0.01, _face: 0.04,
 }  # fmt: skip
 """How often each is drawn."""
@@ -238,15 +239,6 @@ _OUTLINES: list[Form] = [
     [[[[0.5, 0.3], [0.3, 0], [0, 0.15], [0.1, 0.55], [0.5, 1]],
       [[0.9, 0.55], [1, 0.15], [0.7, 0], [0.5, 0.3]]]],
 ]  # fmt: skip
-
-
-def _ring(
-    x: float, y: float, wide: float, high: float, start: float = 0.0, sweep: float = 370.0
-) -> list[list[float]]:
-    """Points on an ellipse, degrees clockwise from the right."""
-    steps = max(2, round(abs(sweep) / 36))
-    angles = [math.radians(start + sweep * step / steps) for step in range(steps + 1)]
-    return [[x + wide * math.cos(a), y + high * math.sin(a)] for a in angles]
 
 
 def _sized(form: Form) -> Form:

@@ -20,8 +20,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ..errors import DrawingError
-from .ink import box_of, find_ink
-from .strokes import BOX, PEN, SIDE
+from .ink import Grey, box_of, find_ink
+from .strokes import BOX, PEN, SIDE, Pixels
 
 MAX_PIXELS = 50_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
@@ -32,7 +32,7 @@ _WIDEST = 3.6  # pixels of the frame; 95 % of MNIST's training digits have thinn
 _BLOB = 0.42  # stroke width over length from which it is a blob; a disc has 0.5
 
 
-Prepared = dict[str, np.ndarray | None]
+Prepared = dict[str, Pixels | None]
 """u8 [28,28] "image", ink 255, and u8 [H,W] "ink" that it was made from, 255 on 0; None without."""
 
 
@@ -83,7 +83,7 @@ def prepare(picture: Image.Image) -> Prepared:
     return {"image": frame(ink), "ink": np.rint(ink * 255).astype(np.uint8)}
 
 
-def frame(ink: np.ndarray) -> np.ndarray | None:
+def frame(ink: Grey) -> Pixels | None:
     """f32 [H,W], 0..1, ink on 0 → u8 [28,28] as `prepare` gives; None without digit-like ink."""
     fine = _crop(ink)
     if fine is None:
@@ -128,9 +128,9 @@ def _plain(picture: Image.Image) -> Image.Image:
     return picture.convert("RGBA" if is_clear or picture.mode[-1] in "Aa" else "RGB")
 
 
-def _grey(picture: Image.Image) -> np.ndarray:
+def _grey(picture: Image.Image) -> Grey:
     """L, F, RGB or RGBA → f32 [H,W] in 0..1, transparency laid on what sets the ink off."""
-    pixels: np.ndarray = np.asarray(picture, dtype=np.float32)
+    pixels = np.asarray(picture, dtype=np.float32)
     largest, full = float(pixels.max()), 255.0
     if picture.mode == "F":  # of so many bits, in whatever they are kept
         full = next((2**n - 1 for n in (1, 8, 10, 12, 14, 16) if largest < 2**n), largest)
@@ -142,7 +142,7 @@ def _grey(picture: Image.Image) -> np.ndarray:
     return pixels
 
 
-def _flatten(pixels: np.ndarray) -> np.ndarray:
+def _flatten(pixels: Grey) -> Grey:
     """f32 [H,W,4] → [H,W,3]. Paper is what the few clear pixels lie in, or the ink's opposite."""
     colour, alpha = pixels[..., :3], pixels[..., 3:]
     alpha = alpha / max(float(alpha.max()), 1 / 255)  # a thin ink is ink
@@ -156,7 +156,7 @@ def _flatten(pixels: np.ndarray) -> np.ndarray:
     return colour * alpha + paper * (1 - alpha)
 
 
-def _in_frame(grey: np.ndarray) -> bool:
+def _in_frame(grey: Grey) -> bool:
     """Whether f32 [28,28] is light ink on black, boxed and centred as MNIST's are."""
     if grey.shape != (SIDE, SIDE) or grey.max() < 0.5:
         return False
@@ -172,7 +172,7 @@ def _in_frame(grey: np.ndarray) -> bool:
     )
 
 
-def _crop(ink: np.ndarray) -> np.ndarray | None:
+def _crop(ink: Grey) -> Grey | None:
     """The ink's box, longest side 20 × `_FINE` pixels, with room around it; None for a speck."""
     top, left, bottom, right = box_of(ink > 0.3)
     size = max(bottom - top, right - left)
@@ -189,7 +189,7 @@ def _crop(ink: np.ndarray) -> np.ndarray | None:
     return np.asarray(fine)
 
 
-def _set_width(fine: np.ndarray) -> np.ndarray | None:
+def _set_width(fine: Grey) -> Grey | None:
     """Thicken the strokes to `PEN`, or thin them to `_WIDEST`; None when the ink is a blob."""
     level = float(np.percentile(fine[fine > 0.5 * fine.max()], 50))
     fine = np.clip(fine / level, 0, 1)
@@ -200,7 +200,7 @@ def _set_width(fine: np.ndarray) -> np.ndarray | None:
     return _spread(fine, (wanted - width) / 2)  # as much at either side
 
 
-def _spread(image: np.ndarray, steps: float) -> np.ndarray:
+def _spread(image: Grey, steps: float) -> Grey:
     """Grey dilation by about a disc of radius `steps`, erosion when negative."""
     sign = 1 if steps > 0 else -1
     image = sign * image
@@ -216,7 +216,7 @@ def _spread(image: np.ndarray, steps: float) -> np.ndarray:
     return sign * image
 
 
-def stroke_width(image: np.ndarray) -> float:
+def stroke_width(image: Grey) -> float:
     """Typical width of the strokes in f32 [H,W], pixels: twice the area over the outline."""
     padded = np.pad(image, 1)
     right = padded[:-1, 1:] - padded[:-1, :-1]
@@ -224,7 +224,7 @@ def stroke_width(image: np.ndarray) -> float:
     return 2 * float(image.sum()) / max(float(np.hypot(right, down).sum()), 1e-9)
 
 
-def _frame(fine: np.ndarray) -> np.ndarray:
+def _frame(fine: Grey) -> Pixels:
     """f32 ink → u8 [28,28]: longest side of the box `BOX`, centre of mass on pixel (14, 14)."""
     top, left, bottom, right = box_of(fine > 0.5)
     scale = max(bottom - top, right - left) / BOX

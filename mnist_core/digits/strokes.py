@@ -15,6 +15,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import DrawingError
 
@@ -23,11 +24,18 @@ BOX = 19.5  # longest side of the ink, pixels; anti-aliasing spills it over 20
 PEN = 2.4  # stroke width, pixels: the median of MNIST's training digits
 MAX_STROKES = 1_000
 MAX_POINTS = 20_000
+
+Stroke = NDArray[np.float64]
+"""Points f64 [n,2], x to the right and y down."""
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Pixels = NDArray[np.uint8]
+
 _STEP = 0.25  # spacing of the pen's imprints, pixels
 _MAX_IMPRINTS = 20_000  # beyond, some are left out: a line that long covers itself many times
 
 
-def rasterize(strokes: Sequence, *, pen: float = PEN) -> np.ndarray | None:
+def rasterize(strokes: Sequence[Any], *, pen: float = PEN) -> Pixels | None:
     """Strokes, each [n,2] (x, y down, any unit) → u8 [28,28], ink 255; None without any ink.
 
     A drawing of a single point is no digit, and gives None too. `pen` is the stroke width in
@@ -47,7 +55,7 @@ def rasterize(strokes: Sequence, *, pen: float = PEN) -> np.ndarray | None:
     return _to_centre(_imprint(path, owner, np.array([pen])))[0]
 
 
-def rasterize_many(drawings: Sequence[Sequence[np.ndarray]], pens: np.ndarray) -> np.ndarray:
+def rasterize_many(drawings: Sequence[Sequence[Stroke]], pens: Floats) -> Pixels:
     """Drawings of strokes f64 [n,2], with pens f64 [N] → u8 [N,28,28], as `rasterize` gives.
 
     They are not checked: each must have ink, no stroke may be empty, none many thousand points.
@@ -68,14 +76,14 @@ def rasterize_many(drawings: Sequence[Sequence[np.ndarray]], pens: np.ndarray) -
     return _to_centre(_imprint(path + (SIDE / 2 - middle)[:, owner], owner, pens))
 
 
-def lines(strokes: Sequence) -> Sequence[np.ndarray]:
+def lines(strokes: Sequence[Any]) -> Sequence[Stroke]:
     """The strokes that have ink, as f64 [n,2], without taps of the pen. Raises as `rasterize`."""
     return _without_dots(_lines(strokes))
 
 
 def evenly(
-    points: np.ndarray, counts: np.ndarray, spacing: float, least: int = 1
-) -> tuple[np.ndarray, np.ndarray]:
+    points: Floats, counts: Integers, spacing: float, least: int = 1
+) -> tuple[Floats, Integers]:
     """Strokes of `counts` points each, f64 [2,P], again with points about `spacing` apart.
 
     → f64 [2,M] and how many each has now, at least `least` + 1. The ends stay.
@@ -95,7 +103,7 @@ def evenly(
     return path, steps + 1
 
 
-def _lines(strokes: Sequence) -> list[np.ndarray]:
+def _lines(strokes: Sequence[Any]) -> list[Stroke]:
     """The strokes as f64 [n,2], empty ones left out. Raises DrawingError as `rasterize` does."""
     if not isinstance(strokes, list | tuple | np.ndarray):
         raise DrawingError("A drawing must be a list of strokes.")
@@ -108,7 +116,7 @@ def _lines(strokes: Sequence) -> list[np.ndarray]:
     return [line for line in map(_points, strokes) if len(line)]
 
 
-def _points(stroke: object) -> np.ndarray:
+def _points(stroke: object) -> Stroke:
     try:
         # Before there is an array: it would be as wide as the longest of some words.
         if not isinstance(stroke, np.ndarray) and not _is_of_numbers(stroke):
@@ -137,7 +145,7 @@ def _is_of_numbers(stroke: Any) -> bool:
     return bool not in kinds and all(issubclass(kind, int | float | np.number) for kind in kinds)
 
 
-def _without_dots(lines: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+def _without_dots(lines: Sequence[Stroke]) -> Sequence[Stroke]:
     """Leaves out what is tiny beside the largest stroke: a tap of the hand is no part of a digit.
 
     A drawing of nothing but single points gives no lines at all.
@@ -147,13 +155,13 @@ def _without_dots(lines: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
     return [line for line, size in zip(lines, sizes, strict=True) if size > least]
 
 
-def _first(owner: np.ndarray) -> np.ndarray:
+def _first(owner: Integers) -> Integers:
     """The index of each drawing's first point, by whose each point is, in their order."""
     counts = np.bincount(owner)
     return counts.cumsum() - counts
 
 
-def _imprint(path: np.ndarray, owner: np.ndarray, pens: np.ndarray) -> np.ndarray:
+def _imprint(path: Floats, owner: Integers, pens: Floats) -> Floats:
     """Round pens, anti-aliased, set down at f64 [2,M] on the images of `owner` → f64 [N,28,28].
 
     Ink, 0..1, follows from the distance to the nearest imprint, so it is computed once a pixel.
@@ -175,7 +183,7 @@ def _imprint(path: np.ndarray, owner: np.ndarray, pens: np.ndarray) -> np.ndarra
     return np.clip(half[:, None, None] - np.sqrt(nearest), 0, 1)
 
 
-def _to_centre(images: np.ndarray) -> np.ndarray:
+def _to_centre(images: Floats) -> Pixels:
     """f64 [N,28,28] in 0..1 → u8, the centre of mass at pixel (14, 14), or next to it."""
     along = np.arange(SIDE)
     ink, down, right = (images.reshape(-1, SIDE * SIDE) @ _MOMENTS).T[:, :, None]

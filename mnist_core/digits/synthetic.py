@@ -23,9 +23,9 @@ from queue import SimpleQueue
 import numpy as np
 
 from ..places import cores
-from .strokes import SIDE, rasterize_many
+from .strokes import SIDE, Floats, Integers, Pixels, Stroke, rasterize_many
 
-Draw = Callable[[int, range], tuple[list[list[np.ndarray]], np.ndarray]]
+Draw = Callable[[int, range], tuple[list[list[Stroke]], Floats]]
 """Seed and indices → drawings, each of strokes f64 [n,2], and the widths of their pens, f64 [N].
 
 A function of a module, so that a child process can import it; drawing i depends on (seed, i)."""
@@ -50,7 +50,7 @@ def images(
     cache: Path | None = None,
     progress: Callable[[float], None] | None = None,
     processes: int | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Pixels, Integers]:
     """Images u8 [count,28,28] of what `draw` draws, ink 255, and labels i64 [count]: the `label`,
     or the last figure of each index. Image i depends on (seed, i) alone.
 
@@ -87,7 +87,7 @@ def work() -> None:
             answers.flush()
 
 
-def _pieces(draw: Draw, count: int, seed: int, processes: int) -> Generator[np.ndarray, None, None]:
+def _pieces(draw: Draw, count: int, seed: int, processes: int) -> Generator[Pixels, None, None]:
     """The images, one task's after the other."""
     tasks = _parts(range(count), _TASK)
     few = count <= FEW
@@ -97,7 +97,7 @@ def _pieces(draw: Draw, count: int, seed: int, processes: int) -> Generator[np.n
         return
     idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
 
-    def run(task: range) -> np.ndarray:
+    def run(task: range) -> Pixels:
         child = idle.get()
         made = _ask(child, (draw, seed, task))
         idle.put(child)
@@ -117,7 +117,7 @@ def _pieces(draw: Draw, count: int, seed: int, processes: int) -> Generator[np.n
             child.communicate()
 
 
-def _make(draw: Draw, seed: int, indices: range) -> np.ndarray:
+def _make(draw: Draw, seed: int, indices: range) -> Pixels:
     """In this process, batch by batch."""
     return np.concatenate([rasterize_many(*draw(seed, b)) for b in _parts(indices, BATCH)])
 
@@ -144,7 +144,7 @@ def _children(count: int) -> list[subprocess.Popen[bytes]]:
     return children
 
 
-def _ask(child: subprocess.Popen[bytes], task: tuple[Draw, int, range]) -> np.ndarray | None:
+def _ask(child: subprocess.Popen[bytes], task: tuple[Draw, int, range]) -> Pixels | None:
     """The child's images for a task, or None when it has gone."""
     assert child.stdin
     assert child.stdout
@@ -158,17 +158,17 @@ def _ask(child: subprocess.Popen[bytes], task: tuple[Draw, int, range]) -> np.nd
     return None
 
 
-def _read(file: Path, count: int) -> np.ndarray | None:
+def _read(file: Path, count: int) -> Pixels | None:
     try:
         with np.load(file, allow_pickle=False) as content:
-            images = content["images"]
+            images: Pixels = content["images"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
     whole = images.shape == (count, SIDE, SIDE) and images.dtype == np.uint8
     return images if whole else None
 
 
-def _keep(file: Path, images: np.ndarray) -> None:
+def _keep(file: Path, images: Pixels) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=file.parent, prefix=".new-") as folder:

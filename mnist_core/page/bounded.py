@@ -64,6 +64,7 @@ def bounded(
 
         @wraps(compute)
         def ask(*arguments: P.args, **named: P.kwargs) -> T:
+            assert not named, "the positional arguments tell what the answer is"
             answer = begun(arguments)
             if answer.done():
                 return answer.result()

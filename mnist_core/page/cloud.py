@@ -20,8 +20,7 @@ from . import run_view
 from .bounded import bounded
 from .digit_html import sprite
 from .gallery import Gallery
-from .networks import Network
-from .parts import decode_drawing
+from .networks import Network, image_of
 from .run_words import percent
 
 COMPARED = 3000
@@ -45,7 +44,7 @@ def shown(gallery: Gallery, drawing: str | None) -> dict[str, Any]:
     found = Cloud.of(numbers, readings.labels[numbers], probabilities).to_dict()
     if drawing is None or not count:
         return found
-    image = torch.from_numpy(decode_drawing(drawing))[None]
+    image = image_of(drawing)[None]
     own = features(network.model, image)
     training = gallery.split if gallery.training is None else gallery.training
     near = (F.normalize(own) @ _compared(network, training).T)[0]
@@ -69,7 +68,7 @@ def live(scheduler: Scheduler, weights: str, drawing: str | None) -> dict[str, A
     """The cloud of MNIST's test digits as a visitor's run moves it, which is the weights chosen,
     and how it reads them now; None unless it trains."""
     token, _, run_id = weights.partition("/")
-    image = torch.from_numpy(decode_drawing(drawing)) if drawing else None
+    image = image_of(drawing) if drawing else None
     run = scheduler.look(token, run_id, image)
     if run.status != "running" or run.cloud is None or not needs_mnist(run.config.dataset):
         return None

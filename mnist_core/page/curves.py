@@ -177,12 +177,11 @@ def curve_png(name: str, history: History) -> bytes:
 
 def curve_csv(history: History) -> str:
     """The curve as a table: one row for each logged step, evaluation and resume, in order."""
-    rows: list[tuple[int, str, object, object, object]] = []
-    for step in history.steps:
-        rows.append((step.examples_seen, "train", step.loss, "", step.seconds))
-    for test in history.evaluations:
-        rows.append((test.examples_seen, "test", test.loss, test.accuracy, test.seconds))
-    rows.extend((seen, "resumed", "", "", "") for seen in history.resumes)
+    rows: list[tuple[int, str, object, object, object]] = [
+        *((e.examples_seen, "train", e.loss, "", e.seconds) for e in history.steps),
+        *((e.examples_seen, "test", e.loss, e.accuracy, e.seconds) for e in history.evaluations),
+        *((seen, "resumed", "", "", "") for seen in history.resumes),
+    ]
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(("examples_seen", "event", "loss", "accuracy", "seconds"))

@@ -25,7 +25,7 @@ MAX_PICTURE_BYTES = 20_000_000
 Strokes = list[list[list[float]]]
 """Pen strokes, each a list of [x, y] in the unit square, y down."""
 
-_TO_TRAIN = "() => document.querySelectorAll('[role=tab]')[1].click()"
+_TO_TRAIN = "() => mnistLink.show('train')"
 
 Labelled = list[dict[str, Any]]
 """Labelled drawings, as `digits.own` takes them."""
@@ -108,7 +108,9 @@ class _Answers:
 
         return reading.example(int(digit) % 10)
 
-    def read_strokes(self, _: Words, strokes: Strokes, own: Labelled | None = None) -> dict:
+    def read_strokes(
+        self, _: Words, strokes: Strokes, own: Labelled | None = None
+    ) -> dict[str, Any]:
         """Read a handwritten digit or number in pen strokes.
 
         The answer's reading is "7", "42", or "" for no digit; probabilities are those of the digits
@@ -122,7 +124,7 @@ class _Answers:
 
         return _told(reading.read_strokes(self._taught(own), strokes), np.ndarray.tolist)
 
-    def read_picture(self, _: Words, picture: str, own: Labelled | None = None) -> dict:
+    def read_picture(self, _: Words, picture: str, own: Labelled | None = None) -> dict[str, Any]:
         """Read a handwritten digit in a picture: a PNG, JPEG, WebP, GIF, BMP or TIFF of at most
         20 MB with one digit in it, dark on light or light on dark.
 

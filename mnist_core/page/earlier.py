@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from ..evaluation import classify
-from .networks import checkpoint_at, moments, network_at
-from .parts import decode_drawing
+from .networks import checkpoint_at, image_of, moments, network_at
 from .run_words import percent
 from .words import Words
 
@@ -16,7 +13,7 @@ from .words import Words
 def read_before(say: Words, checkpoint: Path, drawing: str) -> str:
     """The sentence on a drawing, base64 of u8 [28,28]: as read at the last epoch but one, or
     untrained; "" where neither is kept. Raises MnistError."""
-    image = torch.from_numpy(decode_drawing(drawing))
+    image = image_of(drawing)
     run, kept = checkpoint_at(checkpoint), moments(checkpoint)
     tests = run.history.evaluations[:-1]
     moment = next((t.examples_seen for t in reversed(tests) if t.examples_seen in kept), None)

@@ -95,8 +95,8 @@ EXPERIMENTS = [
     Experiment(
         name="own",
         title="Teach it mine",
-        question="The weights that read are trained on your digits, with twice as many of MNIST’s"
-        " beside them: about five seconds.",
+        question="The weights that read are trained on your digits, with seven times as many of"
+        " MNIST’s beside them: about five seconds.",
         answers=(
             "It reads my hand better, and others as well as before",
             "It reads my hand better, and others a little worse",

@@ -23,8 +23,8 @@ from ..evaluation import Evaluation, outputs
 from ..runs.readings import read_here
 from . import digit_html
 from .bounded import bounded
-from .networks import Network, Read, readings_of
-from .parts import decode_drawing, file_for_download, render
+from .networks import Network, Read, image_of, readings_of
+from .parts import file_for_download, render
 from .selection import agreement, results_csv, select
 from .view import PER_PAGE, View
 from .words import Words
@@ -99,7 +99,7 @@ class Gallery:
         """One digit, or the visitor's `drawing` (base64 of u8 [28,28]), read and looked into."""
         truth, place = None, 0
         if drawing is not None:
-            image = torch.from_numpy(decode_drawing(drawing))
+            image = image_of(drawing)
             readings = [_read_at_once(network, image) for _, network in self.networks]
         elif number is not None:
             number = place = min(max(number, 0), len(self.split) - 1)

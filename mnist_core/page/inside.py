@@ -10,15 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from .. import inspection
 from ..errors import DrawingError
 from ..fooling import smallest_change
 from .bounded import bounded
-from .networks import Network
-from .parts import decode_drawing, encode_pixels
+from .networks import Network, image_of
+from .parts import encode_pixels
 from .words import Words
 
 SHOWN = 3
@@ -30,7 +29,7 @@ def maps(say: Words, network: Network, drawing: str) -> dict[str, Any]:
 
     `drawing` is base64 of u8 [28,28]. Raises DrawingError.
     """
-    image = torch.from_numpy(decode_drawing(drawing))
+    image = image_of(drawing)
     return {"layers": [_layer(say, stage) for stage in inspection.stages(network.model, image)]}
 
 
@@ -40,7 +39,7 @@ def arithmetic(say: Words, network: Network, drawing: str, asked: dict[str, Any]
     `parts` are what each map before gives to it, `shown` the largest of these in full. Raises
     DrawingError, also for a pixel that there is not.
     """
-    image = torch.from_numpy(decode_drawing(drawing))
+    image = image_of(drawing)
     try:
         place = int(asked["place"][0]), int(asked["place"][1])
         found = inspection.written_out(
@@ -73,7 +72,7 @@ def mattered(network: Network, drawing: str, digit: int) -> str:
 
     Raises DrawingError.
     """
-    image = torch.from_numpy(decode_drawing(drawing))
+    image = image_of(drawing)
     falls = inspection.occlusion(network.model, image, min(max(digit, 0), 9)).numpy()
     levels = 128 + falls * (127 / max(float(np.abs(falls).max()), 1e-12))
     return _bytes(levels)
@@ -85,7 +84,7 @@ def fooled(network: Network, drawing: str) -> dict[str, Any] | None:
 
     Raises DrawingError.
     """
-    found = smallest_change(network.model, torch.from_numpy(decode_drawing(drawing)))
+    found = smallest_change(network.model, image_of(drawing))
     return None if found is None else {**vars(found), "image": _bytes(found.image.float().numpy())}
 
 

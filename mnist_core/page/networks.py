@@ -29,6 +29,7 @@ from ..models import last_layer
 from ..runs.folder import Snapshots
 from ..runs.readings import Readings, digest_of, read_here
 from .bounded import bounded, shares, told
+from .parts import decode_drawing
 
 PATIENCE = 0.5
 """Seconds that a request waits for what takes long; then it says how far that is."""
@@ -82,6 +83,11 @@ def checkpoint_at(file: Path) -> Checkpoint:
 def network_at(checkpoint: Path, moment: int | None = None) -> Network:
     """The network of a run at one of its `moments`, or as saved. Raises CheckpointError."""
     return _network(checkpoint, file_digest(checkpoint), moment)
+
+
+def image_of(drawing: str | None) -> Tensor:
+    """A visitor's drawing, base64 of u8 [28,28], as a network takes it. Raises DrawingError."""
+    return torch.from_numpy(decode_drawing(drawing))
 
 
 def digits_of(name: str, folder: Path) -> Split:

@@ -47,12 +47,8 @@ QUEUED: dict[str, Any] = {**PRIVATE, "queue": True, "concurrency_limit": 16}
 """For those that take longer, whose errors are shown, or that set a gr.State: only of a queued
 event does a state report its change, and an error become a message on the page."""
 
-DOWNLOAD = """file => {
-  if (!file) return;
-  const link = document.createElement("a");
-  [link.download, link.href] = [file.name, file.href];
-  link.click();
-}"""
+DOWNLOAD = """file => file && Object.assign(document.createElement("a"),
+  { download: file.name, href: file.href }).click()"""
 """JavaScript that hands a `file_for_download` to the browser."""
 
 INK = bytes(3 * 256), bytes(range(256))

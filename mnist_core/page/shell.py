@@ -8,7 +8,7 @@ import gradio as gr
 
 from .. import config
 from .draw import MAX_PICTURE_BYTES, draw_tab
-from .lab import NOTHING, Choices, Lab, offered, shipped
+from .lab import NOTHING, Lab, offered, shipped
 from .limits import app_options, tell_gradios_errors
 from .missing_mnist import missing_mnist
 from .parts import PRIVATE, QUEUED, handler, i18n, own_html, static
@@ -69,7 +69,7 @@ def build(lab: Lab) -> gr.Blocks:
         visitor, choice = _kept_by_the_browser("visitor"), _kept_by_the_browser("choice")
         with gr.Row(elem_classes="page-header"):
             gr.HTML(f"<h1>{i18n('MNIST lab')}</h1>", apply_default_css=False)
-            weights = _weights_choice(shipped())
+            weights = _weights_choice()
             _share(weights)
         not_kept = gr.Markdown(i18n(_NOT_KEPT), elem_classes="page-note", visible=False)
         gr.Markdown(i18n(_FORGETS), elem_classes=["page-note", "page-forgets"])
@@ -111,10 +111,10 @@ def _kept_by_the_browser(name: str) -> gr.BrowserState:
     return gr.BrowserState(None, storage_key=f"mnist-lab-{name}", secret="mnist-lab")
 
 
-def _weights_choice(choices: Choices) -> gr.Dropdown:
+def _weights_choice() -> gr.Dropdown:
     """Which weights read, on every tab; the value is what `Lab.find` takes."""
     return gr.Dropdown(
-        choices,
+        shipped(),
         value=config.SHIPPED[0],
         label=i18n("Weights that read"),
         filterable=False,

@@ -23,9 +23,7 @@ from .words import Words
 
 _NOW = "(...page) => [[...page, Date.now()]]"
 """A value that is always a new one, so that its component looks again."""
-_OPEN_DRAW = """drawn => {
-  if (drawn) document.querySelector('[role="tab"][data-tab-id="draw"]').click();
-}"""
+_OPEN_DRAW = "drawn => drawn && mnistLink.show('draw')"
 _LESSON = f"<p>{i18n('Getting the digits…')}</p>"
 
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import errors
 from ..errors import BusyError, Message, MnistError
@@ -191,7 +192,7 @@ def _limit_cpu_time(seconds: float) -> None:
 
 def _encoded(value: Any) -> bytes:
     """Nested lists and dicts of JSON values, messages, bytes, arrays, tensors; tuples → lists."""
-    arrays: list[np.ndarray] = []
+    arrays: list[NDArray[Any]] = []
 
     def plain(part: Any) -> Any:
         if isinstance(part, bytes):

@@ -56,14 +56,6 @@ function drawCurves(box, runs) {
   );
 }
 
-function make(tag, attributes, ...children) {
-  const isSvg = ["svg", "g", "path"].includes(tag);
-  const part = isSvg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) part.setAttribute(name, value);
-  part.append(...children);
-  return part;
-}
-
 function panel(kind, title, lines, below, beside, description) {
   const grid = beside.map(([, share]) => `M0 ${round(1000 * (1 - share))}H1000`).join("");
   const words = (marks, side) =>
@@ -108,7 +100,7 @@ const heightOf = (accuracy) => 1 - Math.log(1 + (1 - accuracy) / LEAST_WRONG) / 
 
 function legend({ name, tests, style }) {
   const last = tests.length ? ` ${(100 * tests.at(-1)[2]).toFixed(1)} %` : "";
-  return make("li", { style }, make("i", {}), name + last);
+  return make("li", { style }, make("i"), name + last);
 }
 
 // What the chart shows, for those who do not see it.

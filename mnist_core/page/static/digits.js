@@ -35,7 +35,7 @@ let turned = false; // a page was, with a key: its first digit has the focus the
 
 // ---- what the server has ----
 
-const ownDrawing = () => localStorage.getItem("mnist-lab-drawing"); // the cloud has it too
+const ownDrawing = () => localStorage.getItem(DRAWING); // the cloud has it too
 
 const ask = (parts, has) => {
   const reply = server.look({ ...asked, ...place, own: ownDrawing(), parts, has, mine: mnistOwn.key });
@@ -59,7 +59,7 @@ async function bring(parts) {
   let reply = { waiting: true };
   while (!stale && (!reply || reply.waiting)) {
     reply = await ask(parts, has);
-    if (!reply) tell(say("The server does not answer. Trying again…"));
+    if (!reply) tell(TRYING);
     else if (reply.share != null) tell(reply.waiting, false, reply.share);
     if (!reply || reply.waiting) await wait(AGAIN_MS);
   }
@@ -114,11 +114,8 @@ function setTimes(run) {
   slider.value = run.place;
   find(".digit-time").hidden = times.length < 2;
   setMoment();
-  const marks = times.map(([moment], k) => {
-    const mark = document.createElement("i");
-    mark.style.left = `${(100 * k) / (times.length - 1)}%`;
-    return Object.assign(mark, { textContent: k % MARK_EVERY && moment !== null ? "" : short(moment) });
-  });
+  const marks = times.map(([moment], k) =>
+    make("i", { style: `left:${(100 * k) / (times.length - 1)}%` }, k % MARK_EVERY && moment !== null ? "" : short(moment)));
   find(".digit-marks").replaceChildren(...marks);
 }
 
@@ -175,9 +172,8 @@ function open(what) {
 function openDrawing() {
   const drawing = ownDrawing();
   if (drawing) return open({ chosen: null, drawing });
-  const hint = Object.assign(document.createElement("p"), { className: "digit-hint" });
-  hint.textContent = say("There is no drawing yet: draw a digit on the Draw tab first.");
-  find("[data-part=detail]").replaceChildren(hint);
+  const hint = say("There is no drawing yet: draw a digit on the Draw tab first.");
+  find("[data-part=detail]").replaceChildren(make("p", { class: "digit-hint" }, hint));
   place.chosen = null;
   delete has.detail;
   shown();
@@ -189,16 +185,13 @@ async function download(button, kind) {
   let reply = { waiting: true };
   while (reply?.waiting) reply = (await ask([kind], {})) ?? null;
   button.disabled = false;
-  const failed = say("The server does not answer. Try again in a moment.");
-  if (!reply?.parts) return tell(reply?.error ?? failed, true);
-  const link = document.createElement("a");
-  [link.download, link.href] = [reply.parts[kind].name, reply.parts[kind].href];
-  link.click();
+  if (!reply?.parts) return tell(reply?.error ?? TRY_LATER, true);
+  saveFile(reply.parts[kind].name, reply.parts[kind].href);
 }
 
 // The pad reads the digit as it reads any picture that is chosen there.
 function toPad(digit) {
-  const canvas = Object.assign(document.createElement("canvas"), { width: 280, height: 280 });
+  const canvas = make("canvas", { width: 280, height: 280 });
   const context = canvas.getContext("2d");
   context.fillStyle = "white";
   context.fillRect(0, 0, 280, 280);
@@ -209,7 +202,7 @@ function toPad(digit) {
     const input = document.querySelector(".pad-file");
     input.files = files.files;
     input.dispatchEvent(new Event("change", { bubbles: true }));
-    document.querySelector('[role="tab"]').click();
+    mnistLink.show("draw");
   });
 }
 
@@ -258,9 +251,8 @@ function setChips() {
   else if (truth >= 0 && read >= 0) label = say("{truth}s read as {read}", { truth, read });
   else if (truth >= 0) label = say("All {digit}s", { digit: truth });
   else if (read >= 0) label = say("All read as {digit}", { digit: read });
-  const chip = document.createElement("button");
-  Object.assign(chip, { type: "button", className: "digit-chip", textContent: `${label} ×` });
-  chip.ariaLabel = say("{label}: show all digits again", { label });
+  const title = say("{label}: show all digits again", { label });
+  const chip = make("button", { type: "button", class: "digit-chip", "aria-label": title }, `${label} ×`);
   chip.addEventListener("click", () => trigger("input", {}));
   find(".digit-chips").replaceChildren(...(label ? [chip] : []));
 }

@@ -66,16 +66,10 @@ cloudCanvas.addEventListener("keydown", (event) => {
 
 // The training digits that are nearest to the visitor's own drawing.
 function showNear() {
-  const box = cloudBox.querySelector(".digit-near");
-  box.replaceChildren();
-  const said = document.createElement("p");
-  said.textContent = dots.near ? say("Your drawing is the ringed dot. The five training digits that it is most like, to this network:") : say("Draw a digit on the Draw tab: it becomes a dot here, with the five training digits that it is most like.");
-  box.append(said);
-  dots.near?.truths.forEach((truth, k) => {
-    const figure = document.createElement("span");
-    const picture = Object.assign(document.createElement("i"), { className: "digit-sprite" });
-    picture.style.cssText = `--sprite:url(${dots.near.sprite});background-size:1000% auto;background-position:${(100 * k) / 9}% 0`;
-    figure.append(picture, String(truth));
-    box.append(figure);
+  const said = dots.near ? say("Your drawing is the ringed dot. The five training digits that it is most like, to this network:") : say("Draw a digit on the Draw tab: it becomes a dot here, with the five training digits that it is most like.");
+  const near = (dots.near?.truths ?? []).map((truth, k) => {
+    const style = `--sprite:url(${dots.near.sprite});background-size:1000% auto;background-position:${(100 * k) / 9}% 0`;
+    return make("span", {}, make("i", { class: "digit-sprite", style }), truth);
   });
+  cloudBox.querySelector(".digit-near").replaceChildren(make("p", {}, said), ...near);
 }

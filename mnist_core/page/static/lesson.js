@@ -3,6 +3,8 @@
 // this once; the page puts the lesson in as its value.
 
 const SIDE = 28;
+const MEAN = 0.1307; // of MNIST's training pixels
+const STD = 0.3081;
 const KERNEL = 5;
 const TRIES = 6;
 const one = (selector, part = element) => part.querySelector(selector);
@@ -35,7 +37,7 @@ async function asked(name, question) {
     const said = await answered(server.ask(question)).catch(() => undefined);
     if (said && Object.keys(said).length) reply = said;
   }
-  if (!reply) tell(name, say("The server does not answer. Try again in a moment."));
+  if (!reply) tell(name, TRY_LATER);
   return reply;
 }
 
@@ -45,9 +47,9 @@ let digit = []; // 28 × 28, as the network is given it
 let place = [12, 12]; // of the square's upper left corner: [row, column]
 
 function pixels() {
-  const kept = localStorage.getItem("mnist-lab-drawing");
+  const kept = localStorage.getItem(DRAWING);
   const bytes = atob(kept ?? one(".lesson").dataset.digit);
-  digit = Array.from(bytes, (byte) => (byte.charCodeAt(0) / 255 - 0.1307) / 0.3081);
+  digit = Array.from(bytes, (byte) => (byte.charCodeAt(0) / 255 - MEAN) / STD);
 }
 
 function sums() {
@@ -86,20 +88,14 @@ function showConvolution() {
   const { kernel, bias, map, side } = sums();
   const [row, column] = place;
   const part = step("convolution");
-  paint(one(".lesson-digit", part), SIDE, (at) => ink((0.3081 * digit[at] + 0.1307)))(row, column, KERNEL);
+  paint(one(".lesson-digit", part), SIDE, (at) => ink(STD * digit[at] + MEAN))(row, column, KERNEL);
   const most = Math.max(...map.map(Math.abs));
   paint(one(".lesson-map", part), side, (at) => signed(map[at] / most))(row, column, 1);
-  const rows = Array.from({ length: KERNEL }, (_, y) => {
-    const line = document.createElement("tr");
-    for (let x = 0; x < KERNEL; x++) {
-      const k = KERNEL * y + x;
-      const cell = document.createElement("td");
-      cell.textContent = `${pixelAt(row, column, k).toFixed(1)} × ${kernel[k].toFixed(2)}`;
-      cell.style.background = signed((pixelAt(row, column, k) * kernel[k]) / 1.5);
-      line.append(cell);
-    }
-    return line;
+  const cells = kernel.map((weight, k) => {
+    const pixel = pixelAt(row, column, k);
+    return make("td", { style: `background:${signed((pixel * weight) / 1.5)}` }, `${pixel.toFixed(1)} × ${weight.toFixed(2)}`);
   });
+  const rows = Array.from({ length: KERNEL }, (_, y) => make("tr", {}, ...cells.slice(KERNEL * y, KERNEL * (y + 1))));
   one("table", part).replaceChildren(...rows);
   const sum = map[side * row + column];
   const values = { sum: (sum - bias).toFixed(2), bias: bias.toFixed(2), total: sum.toFixed(2) };
@@ -206,30 +202,20 @@ begun.softmax = (judged) => {
 
 // ---- a plot of a few lines ----
 
-const svg = (name, attributes) => {
-  const part = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) part.setAttribute(key, value);
-  return part;
-};
-
 // Lines of [x, y] in a box with these edges; dots; what it shows, in words.
 function plot(box, { left, right, bottom, top }, lines, dots, label) {
   const x = (value) => 40 + (550 * (value - left)) / (right - left);
   const y = (value) => 190 - 170 * Math.min(1.05, (value - bottom) / (top - bottom));
-  const drawing = svg("svg", { viewBox: "0 0 600 215", role: "img", "aria-label": label });
-  drawing.append(svg("path", { class: "lesson-axis", d: "M40 20V190H590" }));
-  for (const [value, at] of [[bottom, 190], [top, 20]]) {
-    const text = svg("text", { x: 34, y: at + 4, "text-anchor": "end" });
-    text.textContent = Number(value.toPrecision(3));
-    drawing.append(text);
-  }
+  const drawing = make("svg", { viewBox: "0 0 600 215", role: "img", "aria-label": label });
+  drawing.append(make("path", { class: "lesson-axis", d: "M40 20V190H590" }));
+  for (const [value, at] of [[bottom, 190], [top, 20]])
+    drawing.append(make("text", { x: 34, y: at + 4, "text-anchor": "end" }, Number(value.toPrecision(3))));
   lines.forEach(({ points, colour, name }, k) => {
     const d = `M${points.map(([a, b]) => `${x(a).toFixed(1)} ${y(b).toFixed(1)}`).join("L")}`;
-    const text = svg("text", { x: 60 + 260 * k, y: 210, fill: colour });
-    text.textContent = name;
-    drawing.append(svg("path", { d, stroke: colour, class: "lesson-line" }), text);
+    const text = make("text", { x: 60 + 260 * k, y: 210, fill: colour }, name);
+    drawing.append(make("path", { d, stroke: colour, class: "lesson-line" }), text);
   });
-  for (const [a, b] of dots) drawing.append(svg("circle", { cx: x(a), cy: y(b), r: 6, class: "lesson-dot" }));
+  for (const [a, b] of dots) drawing.append(make("circle", { cx: x(a), cy: y(b), r: 6, class: "lesson-dot" }));
   one(`[data-plot="${box}"]`).replaceChildren(drawing);
 }
 

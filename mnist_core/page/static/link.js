@@ -50,6 +50,11 @@ window.mnistLink = {
     return `${location.href.split("#")[0]}#${said}`;
   },
 
+  // Opens a tab, unless it is.
+  show(tab) {
+    document.querySelector(`[role="tab"][data-tab-id="${tab}"]:not([aria-selected="true"])`)?.click();
+  },
+
   open() {
     const said = new URLSearchParams(location.hash.slice(1));
     history.replaceState({ tab: said.get("tab") ?? "draw" }, "");

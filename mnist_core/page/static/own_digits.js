@@ -14,9 +14,7 @@ let teaching = 0;
 const own = (name) => element.querySelector(".own-" + name);
 
 const truths = [...Array(10).keys(), NO_DIGIT].map((label) => {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.textContent = label === NO_DIGIT ? say("no digit") : label;
+  const button = make("button", { type: "button" }, label === NO_DIGIT ? say("no digit") : label);
   button.addEventListener("click", () => judge(label));
   find("digits").append(button);
   return { label, button };
@@ -86,7 +84,7 @@ async function teachOwn() {
   }
   if (mine !== teaching) return;
   if (!reply?.key && drawings.length)
-    return tellOwn(reply?.remark ?? say("The server does not answer. Try again in a moment."));
+    return tellOwn(reply?.remark ?? TRY_LATER);
   mnistOwn.key = reply.key;
   taught = { ...reply, drawings };
   showOwn();
@@ -112,7 +110,7 @@ function showAs({ own: place = null, unknown }) {
 function showOwn() {
   const { drawings } = mnistOwn;
   const misread = taught.drawings === drawings ? taught.misread : [];
-  own("list").replaceChildren(...drawings.map((drawing, place) => own_button(drawing, place, misread[place])));
+  own("list").replaceChildren(...drawings.map((drawing, place) => ownButton(drawing, place, misread[place])));
   for (const name of ["teach", "save", "forget", "use"]) own(name).disabled = !drawings.length;
   const values = { count: drawings.length, ...taught };
   const told = taught.drawings === drawings && drawings.length;
@@ -125,16 +123,12 @@ function showOwn() {
   showTruth();
 }
 
-function own_button(drawing, place, isMisread) {
-  const button = document.createElement("button");
-  const canvas = document.createElement("canvas");
-  button.type = "button";
-  button.classList.toggle("own-misread", Boolean(isMisread));
+function ownButton(drawing, place, isMisread) {
   const label = drawing.label === NO_DIGIT ? say("no digit") : drawing.label;
-  const name = isMisread ? say("{label}, which these weights misread: remove it", { label }) : say("{label}: remove it", { label });
-  button.title = name;
-  button.setAttribute("aria-label", name);
-  button.append(canvas, drawing.label === NO_DIGIT ? "–" : drawing.label);
+  const title = isMisread ? say("{label}, which these weights misread: remove it", { label }) : say("{label}: remove it", { label });
+  const canvas = make("canvas");
+  const attributes = { type: "button", class: isMisread ? "own-misread" : "", title, "aria-label": title };
+  const button = make("button", attributes, canvas, drawing.label === NO_DIGIT ? "–" : drawing.label);
   thumbnail(canvas, drawing);
   button.addEventListener("click", () => confirm(say("Remove this drawing?")) && remove(place));
   return button;
@@ -179,11 +173,9 @@ const tellOwn = (sentence) => (own("said").textContent = sentence);
 
 function saveOwn() {
   const lines = mnistOwn.drawings.map((drawing) => JSON.stringify(drawing) + "\n");
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob(lines, { type: "application/jsonl" }));
-  link.download = "my-digits.jsonl";
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  const href = URL.createObjectURL(new Blob(lines, { type: "application/jsonl" }));
+  saveFile("my-digits.jsonl", href);
+  setTimeout(() => URL.revokeObjectURL(href), 10_000);
 }
 
 // The server checks it, as it does whatever it is sent: all of it is taken, or nothing.
@@ -200,7 +192,7 @@ async function openOwn(file) {
   if (!drawings.length || all.length > mnistOwn.MOST || JSON.stringify(all).length > MOST_OWN_BYTES)
     return tellOwn(drawings.length ? say("There is no room for more drawings: remove one first.") : refused);
   const reply = await answered(server.keep_own({ drawings, weights: props.value }));
-  if (!reply?.key) return tellOwn(reply?.remark ?? say("The server does not answer. Try again in a moment."));
+  if (!reply?.key) return tellOwn(reply?.remark ?? TRY_LATER);
   mnistOwn.set(all);
 }
 

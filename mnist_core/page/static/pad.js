@@ -153,7 +153,7 @@ async function send() {
   if (picture && unanswered >= PICTURE_TRIES)
     return show({ remark: say("This picture does not get through: choose it again, or a smaller one.") });
   unread = true;
-  show({ ...answer, remark: say("The server does not answer. Trying again…") });
+  show({ ...answer, remark: TRYING });
   timer = setTimeout(schedule, RETRY_AFTER_MS);
 }
 
@@ -197,7 +197,7 @@ async function write(duration = EXAMPLE_MS) {
   const whole = await answered(server.draw_example(next));
   if (mine !== drawing || strokes.length) return;
   if (!whole && pale) return;
-  if (!whole) return show({ remark: say("The server does not answer. Try again in a moment.") });
+  if (!whole) return show({ remark: TRY_LATER });
   next = (next + 1) % 10;
   playing = true;
   const count = whole.flat().length;

@@ -26,11 +26,10 @@ let looked = {}; // the digit of it that is looked at
 let chosen = null; // place of the digit of a number that the visitor looks at; null for the last
 
 const bars = Array.from({ length: 10 }, (_, digit) => {
-  const row = document.createElement("li");
-  row.className = "bar";
-  row.innerHTML = `<span>${digit}</span><i><b></b></i><span></span>`;
+  const [bar, number] = [make("b"), make("span")];
+  const row = make("li", { class: "bar" }, make("span", {}, digit), make("i", {}, bar), number);
   element.querySelector(".bars").append(row);
-  return { row, bar: row.querySelector("b"), number: row.lastChild };
+  return { row, bar, number };
 });
 
 let refusing = 0;
@@ -88,8 +87,8 @@ function showDigit() {
   find("digit").textContent = digit ?? "0"; // hidden, but keeps the height
   find("share").textContent = probabilities ? percent(probabilities[digit]) : "";
   showSeen(image);
-  if (image && !pale) localStorage.setItem("mnist-lab-drawing", image); // the Train tab reads it as it learns
-  else if (!image) localStorage.removeItem("mnist-lab-drawing");
+  if (image && !pale) localStorage.setItem(DRAWING, image);
+  else if (!image) localStorage.removeItem(DRAWING);
   lookInside();
   lookEarlier();
   whatMattered();
@@ -109,8 +108,7 @@ function showNumber(digits) {
   group.style.setProperty("--count", digits.length);
   while (group.children.length > digits.length) group.lastChild.remove();
   while (group.children.length < digits.length) {
-    const [button, place] = [document.createElement("button"), group.children.length];
-    button.type = "button";
+    const [button, place] = [make("button", { type: "button" }), group.children.length];
     button.addEventListener("click", () => {
       chosen = place;
       showNumber(answer.digits);

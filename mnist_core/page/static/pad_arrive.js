@@ -41,7 +41,7 @@ const pixels = () =>
 function choosePixels(text) {
   const digits = text.replaceAll("-", "+").replaceAll("_", "/").split(".").map(bytes);
   if (digits.length > MOST_DIGITS || digits.some(({ length }) => length !== 784)) throw new Error();
-  const small = Object.assign(document.createElement("canvas"), { width: 28 * digits.length, height: 28 });
+  const small = make("canvas", { width: 28 * digits.length, height: 28 });
   digits.forEach((levels, place) => {
     const data = new ImageData(28, 28);
     levels.forEach((ink, k) => data.data.set([255 - ink, 255 - ink, 255 - ink, 255], 4 * k));

@@ -24,42 +24,29 @@ async function askFooled() {
   const reply = await inner({ fool: true });
   if (image !== looked.image) return;
   fooled = reply?.fooled ? image : null;
-  if (!fooled) return find("changes").replaceChildren(reply?.remark ?? say("The server does not answer. Try again in a moment."));
+  if (!fooled) return find("changes").replaceChildren(reply?.remark ?? TRY_LATER);
   find("changes").replaceChildren(...Object.entries(reply.fooled).map(([name, change]) => change28(name, change, bytes(image))));
 }
 
 // A network's three pictures: the drawing, the change, and what it is then.
 function change28(name, change, before) {
-  const figure = document.createElement("figure");
-  const caption = document.createElement("figcaption");
-  caption.append(Object.assign(document.createElement("b"), { textContent: name === "modern" ? say("Modern") : say("Tutorial") }));
-  figure.append(caption);
-  if (!change) {
-    caption.append(" ", say("No change was found that fools it."));
-    return figure;
-  }
+  const title = make("b", {}, name === "modern" ? say("Modern") : say("Tutorial"));
+  if (!change) return make("figure", {}, make("figcaption", {}, title, " ", say("No change was found that fools it.")));
   const after = bytes(change.image);
-  const row = document.createElement("div");
   const difference = before.map((value, i) => 128 + (after[i] - value) / 2);
-  row.append(
+  const row = make("div", {},
     picture28(before, (value) => [0, 0, 0, value], say("read as {digit}", { digit: change.before })), "+",
     picture28(difference, (value) => [...(value > 128 ? [194, 65, 12] : [29, 111, 209]), Math.min(255, 4 * Math.abs(value - 128))], say("the change")), "=",
-    picture28(after, (value) => [0, 0, 0, value], say("read as {digit}", { digit: change.read })),
-  );
-  figure.append(row);
+    picture28(after, (value) => [0, 0, 0, value], say("read as {digit}", { digit: change.read })));
   const size = { ink: percent(change.ink), most: change.most, percent: percent(change.probability) };
-  const said = document.createElement("p");
-  said.textContent = say("Changed: {ink} of the ink, no pixel by more than {most} of 255. Then {percent} sure.", size);
-  figure.append(said);
-  return figure;
+  const said = say("Changed: {ink} of the ink, no pixel by more than {most} of 255. Then {percent} sure.", size);
+  return make("figure", {}, make("figcaption", {}, title), row, make("p", {}, said));
 }
 
 function picture28(values, colours, label) {
-  const box = document.createElement("span");
-  const picture = Object.assign(document.createElement("canvas"), { width: 28, height: 28 });
+  const picture = make("canvas", { width: 28, height: 28 });
   const image = new ImageData(28, 28);
   values.forEach((value, i) => image.data.set(colours(value), 4 * i));
   picture.getContext("2d").putImageData(image, 0, 0);
-  box.append(picture, label);
-  return box;
+  return make("span", {}, picture, label);
 }

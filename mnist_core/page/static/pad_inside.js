@@ -13,7 +13,7 @@ const LINKED = 0.2; // of the strongest link: weaker ones are left out
 
 const wide = matchMedia("(min-width: 1024px)");
 const diagram = find("diagram");
-const links = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+const links = make("svg");
 const blankImage = btoa("\0".repeat(784));
 
 let layers = []; // as the server gives them, and how they lie: { canvas, units, tile, columns }
@@ -21,7 +21,7 @@ let pointed = null; // { layer, unit, place: [y, x] }
 let sum = null; // … and its sum
 let lit = null; // the 28×28 whose maps are shown, base64
 let lighting = false;
-const marks = [1, 2].map(() => Object.assign(document.createElement("i"), { className: "inside-frame", hidden: true }));
+const marks = [1, 2].map(() => make("i", { class: "inside-frame", hidden: "" }));
 let lastLit = -Infinity;
 let took = 0; // to bring and paint the maps, in milliseconds
 let relight = 0;
@@ -50,7 +50,7 @@ async function light() {
     lit = asked;
     setLayers(reply.layers);
     if (pointed && pointer === null) writeSum();
-  } else if (canvas.isConnected) find("sum").textContent = reply?.remark ?? say("The server does not answer. Try again in a moment.");
+  } else if (canvas.isConnected) find("sum").textContent = reply?.remark ?? TRY_LATER;
   [lighting, took] = [false, performance.now() - lastLit];
   if (reply && asked !== `${props.value} ${looked.image}`) lookInside();
 }
@@ -75,20 +75,17 @@ function setLayers(found) {
 function lay(found) {
   pointed = sum = null;
   diagram.replaceChildren(links);
-  const first = column(say("what it sees"), "28×28");
-  first.append(Object.assign(document.createElement("canvas"), { className: "inside-input", width: 28, height: 28 }));
+  column(say("what it sees"), "28×28").append(make("canvas", { class: "inside-input", width: 28, height: 28 }));
   layers = found.map((layer, k) => {
     const [count, height, width] = layer.shape;
     const box = column(layer.name, count, layer.steps);
-    const canvas = document.createElement("canvas");
-    canvas.tabIndex = 0;
-    canvas.classList.toggle("digit-activation", k < found.length - 1);
-    canvas.setAttribute("role", "application");
-    canvas.setAttribute("aria-label", height > 1
+    const last = k === found.length - 1;
+    const title = height > 1
       ? say("{name}: {count} maps. Arrow keys: another map; with Shift, another pixel of it.", { name: layer.name, count })
-      : say("{name}: {count} values. Arrow keys: another value.", { name: layer.name, count }));
+      : say("{name}: {count} values. Arrow keys: another value.", { name: layer.name, count });
+    const canvas = make("canvas", { class: last ? "" : "digit-activation", tabindex: 0, role: "application", "aria-label": title });
     box.append(canvas);
-    const made = { ...layer, canvas, box, count, height, width, last: k === found.length - 1, values: new Uint8Array(count * height * width) };
+    const made = { ...layer, canvas, box, count, height, width, last, values: new Uint8Array(count * height * width) };
     canvas.addEventListener("pointermove", (event) => pointAt(made, k, event));
     canvas.addEventListener("pointerdown", (event) => pointAt(made, k, event));
     canvas.addEventListener("keydown", (event) => step(made, k, event));
@@ -99,12 +96,8 @@ function lay(found) {
 }
 
 function column(name, size, title = "") {
-  const box = document.createElement("div");
-  box.className = "inside-column";
-  box.title = title;
-  box.innerHTML = "<p><b></b> <span></span></p>";
-  box.querySelector("b").textContent = name;
-  box.querySelector("span").textContent = size;
+  const head = make("p", {}, make("b", {}, name), " ", make("span", {}, size));
+  const box = make("div", { class: "inside-column", title }, head);
   diagram.append(box);
   return box;
 }
@@ -257,12 +250,9 @@ function drawLinks() {
 }
 
 function link([x, y], [farX, farY], width, isFor) {
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
   const middle = (x + farX) / 2;
-  path.setAttribute("d", `M${x} ${y}C${middle} ${y} ${middle} ${farY} ${farX} ${farY}`);
-  path.setAttribute("class", isFor ? "inside-for" : "inside-against");
-  path.setAttribute("stroke-width", width);
-  links.append(path);
+  const d = `M${x} ${y}C${middle} ${y} ${middle} ${farY} ${farX} ${farY}`;
+  links.append(make("path", { d, class: isFor ? "inside-for" : "inside-against", "stroke-width": width }));
 }
 
 // ---- pointing: with the pointer, or with keys ----

@@ -53,8 +53,7 @@ function showSum() {
 
 // The patch on the maps before: on what it sees, for the first layer.
 function frame() {
-  const box = diagram.querySelector(".inside-patch-frame") ?? document.createElement("i");
-  box.className = "inside-frame inside-patch-frame";
+  const box = diagram.querySelector(".inside-patch-frame") ?? make("i", { class: "inside-frame inside-patch-frame" });
   const input = diagram.querySelector(".inside-input");
   box.hidden = pointed.layer > 0;
   const [y, x, h, w] = sum.frame.map((share) => share * input.clientWidth);

@@ -113,7 +113,7 @@ function readIn(text) {
 // Once, when the fields have come.
 function settingsArrived() {
   take(localStorage.getItem(KEPT_SETTINGS) ?? "tutorial", () => {});
-  window.mnistLink?.add("train", { put: () => (written() === "tutorial" ? "" : written()), take });
+  mnistLink.add("train", { put: () => (written() === "tutorial" ? "" : written()), take });
 }
 
 function take(text, wrong = (error) => { throw error; }) {

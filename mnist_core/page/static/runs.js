@@ -1,6 +1,6 @@
 // The runs: asks the server what is new of them and shows it; what is pressed goes to the page.
-// gr.HTML runs own.js, curves.js, run_settings.js and this once. `props.value` is [the visitor's
-// token, what they chose].
+// gr.HTML runs own.js, curves.js, cloud.js, run_settings.js and this once. `props.value` is [the
+// visitor's token, what they chose].
 
 const SOON_MS = 400; // while a run trains
 const LATER_MS = 3000;
@@ -22,14 +22,14 @@ async function look() {
   let wait = SOON_MS;
   try {
     if (!props.value?.[0] || !element.offsetParent) return;
-    const drawing = localStorage.getItem("mnist-lab-drawing");
+    const drawing = localStorage.getItem(DRAWING);
     const page = { page: props.value, settings: form() ? settings() : {}, drawing };
     const text = await answered(server.look({ ...page, marks, points: known(runs), mine: mnistOwn.key }));
     if (mine !== looks) return;
     const reply = text && JSON.parse(text);
     wait = reply?.active ? SOON_MS : LATER_MS;
     const note = element.querySelector(".run-lost");
-    const lost = reply ? "" : say("The server does not answer. Trying again…");
+    const lost = reply ? "" : TRYING;
     if (note.textContent !== lost) note.textContent = lost; // once, or it is read out again and again
     if (reply) show(reply);
     if (reply?.forgotten) mnistOwn.changed(mnistOwn.drawings); // and sent again
@@ -124,7 +124,7 @@ function showOwnExperiment() {
   if (!none) return;
   none.hidden = mnistOwn.drawings.length > 0;
   question.hidden = !none.hidden;
-  none.querySelector("button").onclick = () => document.querySelector('[role="tab"][data-tab-id="draw"]').click();
+  none.querySelector("button").onclick = () => mnistLink.show("draw");
 }
 
 mnistOwn.listeners.add(showOwnExperiment);

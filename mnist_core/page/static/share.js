@@ -42,8 +42,10 @@ drawing.addEventListener("click", () => {
   copyLink(true);
   copy.focus();
 });
-element.addEventListener("keydown", ({ key }) => {
-  if (key === "Escape") said.hidden = true;
+element.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || said.hidden) return;
+  said.hidden = true;
+  event.stopPropagation(); // or the pad would be cleared
 });
 document.addEventListener("pointerdown", ({ target }) => element.contains(target) || (said.hidden = true));
 
@@ -57,16 +59,11 @@ if (mnistLink.failed) mnistLink.wrong();
 
 const open = () => document.querySelector('[role="tab"][aria-selected="true"]')?.dataset.tabId;
 
-function showTab(name) {
-  const tab = document.querySelector(`[role="tab"][data-tab-id="${name}"]`);
-  if (tab && open() !== name) tab.click();
-}
-
 mnistLink.add("tab", {
   put: open,
   take(name) {
     if (!TABS.includes(name)) throw new Error(name);
-    showTab(name);
+    mnistLink.show(name);
   },
 });
 
@@ -83,8 +80,8 @@ let arrived = false;
 new MutationObserver(() => {
   const name = open();
   if (!name) return;
-  if (!arrived) showTab(history.state.tab);
+  if (!arrived) mnistLink.show(history.state.tab);
   else if (name !== history.state.tab) history.pushState({ tab: name }, "", `#tab=${name}`);
   arrived = true;
 }).observe(document.body, { subtree: true, childList: true, attributeFilter: ["aria-selected"] });
-addEventListener("popstate", ({ state }) => state?.tab && showTab(state.tab));
+addEventListener("popstate", ({ state }) => state?.tab && mnistLink.show(state.tab));
