@@ -182,6 +182,16 @@ def test_two_networks_are_compared_by_what_one_gets_right_and_the_other_wrong(ta
     tab.get_by_role("combobox", name="Compare with").click()
     tab.get_by_role("option", name="Tutorial, shipped").click()
     expect(tab.locator(".digit-matrix")).to_have_count(2)
+    expect(tab.locator(".pills:visible label")).to_have_count(7)
+    for width in (1440, 390, 1280):
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.wait_for_function(
+            """() => [...document.querySelectorAll(".form > .pills label")].every(choice => {
+              const [inner, outer] = [choice, choice.closest(".form")];
+              const ends = [inner, outer].map(box => box.getBoundingClientRect().right);
+              return ends[0] <= ends[1] && inner.clientHeight < 50;
+            })"""
+        )
     button = tab.get_by_role("button", name=re.compile("digits: only second right"))
     count = button.inner_text()
     assert int(count.replace(",", "")) > 5_000

@@ -100,13 +100,13 @@ def test_tab(tab: gr.Tab, lab: Lab, weights: gr.Dropdown) -> gr.Dropdown:
             label=i18n("Digits"),
             min_width=170,
         )
-        against = choice([NOTHING], value="", label=i18n("Compare with"))
+        against = choice([NOTHING], value="", label=i18n("Compare with"), min_width=200)
         show = gr.Radio(
             _named(SHOWS), value=SHOWS[0], label=i18n("Show"), min_width=320, elem_classes="pills"
         )
         truth = choice(any_digit, value=ANY, label=i18n("Truth"))
         read = choice(any_digit, value=ANY, label=i18n("Read as"))
-        order = choice(_named(ORDERS), label=i18n("Order"), min_width=180)
+        order = choice(_named(ORDERS), label=i18n("Order"), min_width=200)
         seed = gr.Number(1, label=i18n("Shuffle"), precision=0, visible=False, min_width=80)
     arrived = missing_mnist(tab, lab)
     with gr.Column(visible=False) as content:
