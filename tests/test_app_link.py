@@ -5,7 +5,7 @@ from pictures import canvas, png, seven
 from PIL import Image
 from playwright.sync_api import expect
 from training_runs import until
-from visiting import DRAWINGS, choose_weights, draw, draw_and_wait, expect_read, reload
+from visiting import ARRIVED, DRAWINGS, choose_weights, draw, draw_and_wait, expect_read, reload
 
 WRONG = [
     "#nonsense", "#tab=nowhere", "#weights=../../x", "#drawing=A", "#drawing=AAAA_AAA", "#x=1",
@@ -77,6 +77,21 @@ def test_a_link_to_another_tab_opens_it_and_its_reload_keeps_what_was_drawn_sinc
     expect(page.get_by_role("tab", name="Train")).to_have_attribute("aria-selected", "true")
     page.get_by_role("tab", name="Draw").click()
     expect_read(page, 0)
+
+
+def test_a_tab_that_cannot_be_opened_at_once_is_when_it_can(page):
+    hold = """window.held = true;
+    const hold = event => held && event.target.closest("[role=tab]") && event.stopPropagation();
+    addEventListener("click", hold, true);"""
+    address = page.url
+    page.goto("about:blank")
+    page.add_init_script(hold)
+    page.goto(f"{address}#tab=test")
+    page.get_by_role("tab").first.wait_for()
+    page.locator(ARRIVED[0]).wait_for(state="attached")
+    expect(page.get_by_role("tab", name="Draw")).to_have_attribute("aria-selected", "true")
+    page.evaluate("() => { held = false; document.body.append(document.createElement('i')); }")
+    expect(page.get_by_role("tab", name="Test")).to_have_attribute("aria-selected", "true")
 
 
 def test_a_link_brings_the_moment_and_the_cell_of_the_test_digits(copying, open_page, mnist_dir):

@@ -75,13 +75,16 @@ mnistLink.add("weights", {
   },
 });
 
-// Each tab that is opened is a place to which Back returns. Its buttons may come after this.
+// Each tab that is opened is a place to which Back returns. Its button may come after this, and on a
+// narrow screen be away for a moment: until the visitor does something, it is tried again.
 let arrived = false;
+for (const name of ["pointerdown", "keydown"]) addEventListener(name, () => (arrived = true), true);
 new MutationObserver(() => {
   const name = open();
   if (!name) return;
-  if (!arrived) mnistLink.show(history.state.tab);
-  else if (name !== history.state.tab) history.pushState({ tab: name }, "", `#tab=${name}`);
-  arrived = true;
+  const { tab } = history.state;
+  arrived ||= name === tab || !TABS.includes(tab);
+  if (!arrived) mnistLink.show(tab);
+  else if (name !== tab) history.pushState({ tab: name }, "", `#tab=${name}`);
 }).observe(document.body, { subtree: true, childList: true, attributeFilter: ["aria-selected"] });
 addEventListener("popstate", ({ state }) => state?.tab && mnistLink.show(state.tab));
