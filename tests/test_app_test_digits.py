@@ -192,6 +192,8 @@ def test_two_networks_are_compared_by_what_one_gets_right_and_the_other_wrong(ta
               return ends[0] <= ends[1] && inner.clientHeight < 50;
             })"""
         )
+        fits = "cells => cells.every(cell => cell.scrollWidth <= cell.clientWidth)"
+        assert tab.locator(".digit-cell").evaluate_all(fits), "what both read is within its cell"
     button = tab.get_by_role("button", name=re.compile("digits: only second right"))
     count = button.inner_text()
     assert int(count.replace(",", "")) > 5_000
